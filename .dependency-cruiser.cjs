@@ -1,0 +1,1 @@
+module.exports = { forbidden: [{name:'no-circular',severity:'error',from:{},to:{circular:true}},{name:'x',severity:'error',from:{path:'^shared-types'},to:{path:'zod'}}], options: { parser:'swc', doNotFollow:{path:'node_modules'}, tsConfig:{fileName:'tsconfig.json'}, enhancedResolveOptions:{extensions:['.ts','.tsx','.js','.mjs','.json']} } };
