@@ -29,12 +29,28 @@ export interface QueuedPrompt {
   readonly promptId: string;
   readonly workflow: Readonly<Record<string, unknown>>;
   readonly extraData: ExtraData;
+  /** Nodes that ComfyUI was asked for; what they do not need is never executed. Empty when unknown. */
+  readonly outputNodeIds: readonly string[];
+  /** Place in the queue: grows from 0 at each start of ComfyUI, negative for `front`. Null when unreadable. */
+  readonly number: number | null;
 }
+
+const outputNodeIdsSchema = z.array(z.string()).catch([]);
+const queueNumberSchema = z.number().nullable().catch(null);
+
+/** Names the items of a queue tuple, as `GET /queue` and a history entry's `prompt` carry it. */
+export const queuedPromptOf = (item: z.infer<typeof queueItemSchema>): QueuedPrompt => ({
+  promptId: item[1],
+  workflow: item[2],
+  extraData: item[3],
+  outputNodeIds: outputNodeIdsSchema.parse(item[4]),
+  number: queueNumberSchema.parse(item[0]),
+});
 
 const queuedPrompts = z.array(z.unknown()).transform((items) =>
   items.flatMap((item): QueuedPrompt[] => {
     const read = queueItemSchema.safeParse(item);
-    return read.success ? [{ promptId: read.data[1], workflow: read.data[2], extraData: read.data[3] }] : [];
+    return read.success ? [queuedPromptOf(read.data)] : [];
   }),
 );
 
