@@ -26,6 +26,8 @@ export interface DeliveryFate {
   readonly copies: number;
   readonly delaysMs: readonly number[];
   readonly fail: boolean;
+  /** With `fail`: the receiver did its work all the same, as when a function ends it and then times out. */
+  readonly failsAfterWork?: boolean;
 }
 
 /** What happens to one API call: `after` means that the work is done and the caller sees an error all the same. */
@@ -55,7 +57,8 @@ export class Chaos {
     const draw = this.#stream(`delivery:${kind}`);
     const copies = draw() < rate(this.#options.duplicateRate) ? 2 : 1;
     const delaysMs = Array.from({ length: copies }, () => this.#latency(draw) + this.#holdBack(draw));
-    return { copies, delaysMs, fail: draw() < rate(this.#options.failRate) };
+    const fail = draw() < rate(this.#options.failRate);
+    return { copies, delaysMs, fail, failsAfterWork: draw() < 0.5 };
   }
 
   /** The fate of one API call to the service with this signing name. */
