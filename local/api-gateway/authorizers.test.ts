@@ -57,8 +57,11 @@ async function openJwt(
     fetch(`${endpoint}/a`, authorization === undefined ? {} : { headers: { authorization } });
 }
 
-const authorizerOf = (name: string): unknown =>
-  (gateway.functions.events(name).at(-1)?.['requestContext'] as Record<string, unknown>)['authorizer'];
+const authorizerOf = (name: string): unknown => {
+  const context = gateway.functions.events(name).at(-1)?.['requestContext'] as
+    Record<string, unknown> | undefined;
+  return context?.['authorizer'];
+};
 
 describe('a JWT authorizer', () => {
   test('passes a good token and hands its claims on as text', async () => {
