@@ -1,0 +1,60 @@
+/** What `npm start` reads from its environment and its command line. */
+import * as z from 'zod';
+import { DemoError } from './demo-error.ts';
+
+export const DEFAULT_PORT = 8080;
+
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/, 'must be a port from 0 to 65535; 0 takes a free one')
+  .transform(Number)
+  .refine((value) => value <= 65_535, 'must be a port from 0 to 65535; 0 takes a free one');
+
+const wholeNumber = (from: number, to: number) =>
+  z
+    .string()
+    .regex(/^\d{1,6}$/, `must be a whole number from ${from} to ${to}`)
+    .transform(Number)
+    .refine((value) => value >= from && value <= to, `must be a whole number from ${from} to ${to}`);
+
+const comfyUiUrl = z
+  .url({
+    protocol: /^https?$/,
+    error: 'must be the http(s) address of a ComfyUI, for example http://127.0.0.1:8188',
+  })
+  .transform((value) => value.replace(/\/+$/, ''));
+
+const settingsSchema = z.object({
+  PORT: port.default(DEFAULT_PORT),
+  COMFYUI_URL: comfyUiUrl.optional(),
+  PODS: wholeNumber(1, 8).default(2),
+  STEP_DELAY_MS: wholeNumber(0, 60_000).default(120),
+  DATA_DIR: z.string().min(1, 'must be a folder').optional(),
+});
+
+export interface DemoSettings {
+  /** Port of the task API; the page takes the next one. 0: free ports. */
+  readonly port: number;
+  /** A real ComfyUI instead of the demo pods. */
+  readonly comfyUiUrl: string | undefined;
+  /** Demo pods, 1–8. */
+  readonly pods: number;
+  /** Time of one sampling step of a demo pod, milliseconds. */
+  readonly stepDelayMs: number;
+  /** Keeps state over restarts; temporary when undefined. */
+  readonly dataDir: string | undefined;
+}
+
+/** @throws DemoError naming each wrong setting */
+export const readSettings = (values: Readonly<Record<string, string | undefined>>): DemoSettings => {
+  const set = Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const read = settingsSchema.safeParse(set);
+  if (!read.success) {
+    const problems = read.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+    throw new DemoError('settings', problems.join('\n'));
+  }
+  const { PORT, COMFYUI_URL, PODS, STEP_DELAY_MS, DATA_DIR } = read.data;
+  return { port: PORT, comfyUiUrl: COMFYUI_URL, pods: PODS, stepDelayMs: STEP_DELAY_MS, dataDir: DATA_DIR };
+};

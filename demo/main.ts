@@ -1,0 +1,98 @@
+/** `npm start`: the whole pipeline on this machine. */
+import path from 'node:path';
+import { Command } from 'commander';
+import { buildAssembly, buildPage, pageDir, projectRoot } from './build.ts';
+import { readSettings, type DemoSettings } from './config.ts';
+import { startDemo, type Demo } from './start-demo.ts';
+
+const help = `
+Environment:
+  PORT           port of the task API, default 8080; the page takes the next one; 0: free ports
+  COMFYUI_URL    a real ComfyUI instead of the demo pods, for example http://127.0.0.1:8188
+  PODS           demo pods, 1-8, default 2
+  STEP_DELAY_MS  time of one sampling step of a demo pod, default 120
+  DATA_DIR       keeps state over restarts (also --data)
+
+.local/endpoints.json holds every address while it runs. Ctrl-C stops it.`;
+
+const localDir = path.join(projectRoot, '.local');
+
+const readCommandLine = (): DemoSettings => {
+  const program = new Command('npm start --')
+    .description('Runs the event pipeline whole on this machine: embedded AWS, workers, page.')
+    .option('--data <dir>', 'keeps state over restarts')
+    .addHelpText('after', help)
+    .parse();
+  const { data } = program.opts<{ data?: string }>();
+  const { PORT, COMFYUI_URL, PODS, STEP_DELAY_MS, DATA_DIR } = process.env;
+  return readSettings({ PORT, COMFYUI_URL, PODS, STEP_DELAY_MS, DATA_DIR: data ?? DATA_DIR });
+};
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/** Asked first: a wrong address should not wait for a build to be noticed. */
+const checkComfyUi = async (url: string | undefined): Promise<void> => {
+  if (url === undefined) return;
+  const response = await fetch(`${url}/prompt`, { signal: AbortSignal.timeout(10_000) }).catch(
+    () => undefined,
+  );
+  if (response?.ok !== true)
+    throw new Error(`COMFYUI_URL ${url} does not answer as a ComfyUI: start it, or check the address`);
+};
+
+const start = async (settings: DemoSettings): Promise<Demo> => {
+  await checkComfyUi(settings.comfyUiUrl);
+  say('… bundling the functions, synthesizing the template, building the page');
+  const [assembly] = await Promise.all([buildAssembly(path.join(localDir, 'cdk.out')), buildPage()]);
+  return startDemo({
+    assembly,
+    pageDir,
+    port: settings.port,
+    pods: settings.pods,
+    stepDelayMs: settings.stepDelayMs,
+    ...(settings.comfyUiUrl === undefined ? {} : { comfyUiUrls: [settings.comfyUiUrl] }),
+    ...(settings.dataDir === undefined ? {} : { dataDir: path.resolve(settings.dataDir) }),
+    logDir: path.join(localDir, 'logs'),
+    endpointsFile: path.join(localDir, 'endpoints.json'),
+    onStep: (step) => say(`… ${step}`),
+  });
+};
+
+const announce = ({ endpoints }: Demo): void => {
+  say(`
+Ready.
+
+  Open        ${endpoints.pageUrl}
+  Task API    ${endpoints.apiUrl}/api/v1/tasks
+  WebSocket   ${endpoints.webSocketUrl}
+  ComfyUI     ${endpoints.comfyUiUrls.join('  ')}
+  All         .local/endpoints.json
+
+Ctrl-C stops it.`);
+};
+
+const stopSignal = (): Promise<void> =>
+  new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+  });
+
+const main = async (): Promise<void> => {
+  const stopped = stopSignal();
+  const demo = await Promise.race([start(readCommandLine()), stopped]);
+  if (demo === undefined) process.exit(130); // Interrupted while starting: children end with their IPC channel.
+  announce(demo);
+  await stopped;
+  say('\nStopping…');
+  await demo.stop();
+  say('Stopped.');
+};
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);
