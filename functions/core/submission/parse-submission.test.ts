@@ -1,0 +1,107 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { parseSubmission } from './parse-submission.ts';
+
+const node = '{"class_type":"KSampler","inputs":{"seed":18446744073709551615,"cfg":8.0,"denoise":1e0}}';
+const body = (rest: string): string => `{"workflow_id":"text_to_image_v1",${rest}}`;
+const refusal = (text: string | undefined): string => {
+  const submission = parseSubmission(text);
+  if (submission.kind !== 'invalid') throw new Error(`accepted: ${text?.slice(0, 80)}`);
+  expect(submission.message).not.toContain('\n');
+  return `${submission.status} ${submission.message}`;
+};
+
+describe('a submission', () => {
+  test('keeps every digit of the workflow', () => {
+    const submission = parseSubmission(body(`"priority":5,"payload":{"3":${node}}`));
+    expect(submission).toMatchObject({
+      kind: 'ok',
+      fields: { workflow_id: 'text_to_image_v1', priority: 5 },
+    });
+    expect(submission.kind === 'ok' && submission.workflowText).toBe(`{"3":${node}}`);
+  });
+
+  test('any 64-bit seed and any float text survive', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 18446744073709551615n }), (seed) => {
+        const payload = `{"3":{"class_type":"KSampler","inputs":{"seed":${seed}}}}`;
+        const submission = parseSubmission(body(`"payload":${payload}`));
+        expect(submission.kind === 'ok' && submission.workflowText).toBe(payload);
+      }),
+    );
+  });
+
+  test('unicode titles and class names pass', () => {
+    const payload = '{"1":{"class_type":"Größe 世界","inputs":{},"_meta":{"title":"Upscale ×2 — größer"}}}';
+    const submission = parseSubmission(body(`"payload":${payload}`));
+    expect(submission.kind === 'ok' && submission.workflowText).toBe(payload);
+  });
+
+  test.each([
+    [undefined, /^400 the body is empty/],
+    ['', /^400 the body is empty/],
+    ['{', /^400 the body is not valid JSON/],
+    ['{"a":NaN}', /^400 the body is not valid JSON/],
+    ['null', /^400 the body must be a JSON object/],
+    ['[]', /^400 the body must be a JSON object/],
+    ['7', /^400 the body must be a JSON object/],
+    ['"x"', /^400 the body must be a JSON object/],
+    ['{}', /^400 workflow_id/],
+    [body('"priority":11,"payload":{}'), /^400 priority must be a whole number from 0 to 10/],
+    [body('"priority":18446744073709551615,"payload":{}'), /^400 priority/],
+    [body('"priority":"high","payload":{}'), /^400 priority/],
+    [body('"x":1'), /^400 payload is missing/],
+    [body('"payload":null'), /^400 payload must be an object/],
+    [body('"payload":[]'), /^400 payload must be an object/],
+    [body('"payload":7'), /^400 payload must be an object/],
+    [body('"payload":{}'), /^400 payload holds no node/],
+    [body('"payload":{"1":5}'), /^400 payload node "1" must be an object/],
+    [body('"payload":{"1":{}}'), /^400 payload node "1" has no class_type/],
+    [body('"payload":{"1":{"class_type":7,"inputs":{}}}'), /^400 payload node "1" has no class_type/],
+    [body('"payload":{"1":{"class_type":"KSampler"}}'), /^400 payload node "1" \("KSampler"\) has no inputs/],
+    [body('"payload":{"1":{"class_type":"KSampler","inputs":[]}}'), /no inputs object/],
+    [
+      body('"payload":{"1":{"class_type":"SaveImageWebsocket","inputs":{}}}'),
+      /cannot be stored; use SaveImage/,
+    ],
+    [body('"payload":{"nodes":[],"links":[],"version":0.4}'), /UI-format export.*Export \(API\)/],
+  ])('%s is refused with one line', (text, message) => {
+    expect(refusal(text)).toMatch(message);
+  });
+
+  test('a class_type of a megabyte is refused without being echoed', () => {
+    const message = refusal(body(`"payload":{"1":{"class_type":"${'x'.repeat(1_000_000)}","inputs":{}}}`));
+    expect(message.length).toBeLessThan(200);
+  });
+
+  test('more than 10 MB is 413', () => {
+    expect(refusal(body(`"payload":{"1":"${'x'.repeat(10 * 1024 * 1024)}"}`))).toMatch(/^413 /);
+  });
+
+  test('a body nested a hundred thousand deep is refused', () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    expect(refusal(body(`"payload":${deep}`))).toMatch(/^400 the body is (nested too deeply|not valid JSON)/);
+  });
+
+  test('ten thousand nodes pass', () => {
+    const nodes = Array.from(
+      { length: 10_000 },
+      (_, id) => `"${id}":{"class_type":"A","inputs":{"x":["${id}",0]}}`,
+    );
+    expect(parseSubmission(body(`"payload":{${nodes.join(',')}}`)).kind).toBe('ok');
+  });
+
+  test('keys of the prototype chain pollute nothing', () => {
+    parseSubmission(
+      body('"__proto__":{"polluted":1},"payload":{"__proto__":{"polluted":1},"constructor":{}}'),
+    );
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  });
+
+  test('no text makes the parser throw', () => {
+    fc.assert(fc.property(fc.string(), (text) => void parseSubmission(text)));
+    fc.assert(
+      fc.property(fc.json(), (text) => void parseSubmission(`{"workflow_id":"a","payload":${text}}`)),
+    );
+  });
+});
