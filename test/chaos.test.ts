@@ -1,0 +1,110 @@
+/** 200 jobs on three pods while AWS delays, duplicates, reorders and fails. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import type { Task } from '../shared-types/index.ts';
+import { startPipeline, type Pipeline, type Watcher } from './support/pipeline.ts';
+import { textToImage } from './support/workflows.ts';
+
+const JOBS = 200;
+let pipeline: Pipeline;
+
+beforeAll(async () => {
+  pipeline = await startPipeline({
+    pods: 3,
+    stepDelayMs: 1,
+    aws: {
+      chaos: {
+        seed: 20_261_122,
+        failRate: 0.03,
+        duplicateRate: 0.2,
+        delayRate: 0.2,
+        latencyMs: { min: 0, max: 40 },
+      },
+      asyncRetryBaseMs: 50,
+      scheduleScale: 0.1,
+    },
+  });
+}, 90_000);
+afterAll(() => pipeline.stop(), 30_000);
+
+/** Every tenth job fails in ComfyUI's own validation. */
+const isBad = (index: number): boolean => index % 10 === 9;
+
+const submitAll = async (): Promise<string[]> => {
+  const ids: string[] = [];
+  for (let index = 0; index < JOBS; index += 1) {
+    const workflow = textToImage({ seed: index, steps: 2, size: 16 });
+    if (isBad(index)) workflow['4']!.inputs['ckpt_name'] = 'missing.safetensors';
+    ids.push(await submitOne(workflow));
+  }
+  return ids;
+};
+
+/** A caller that gets a 5xx asks again; chaos may have failed the first. */
+const submitOne = async (workflow: ReturnType<typeof textToImage>): Promise<string> => {
+  for (;;) {
+    const { status, body } = await pipeline.api.post(
+      JSON.stringify({ workflow_id: 'chaos', priority: 5, payload: workflow }),
+    );
+    if (status === 201) return String(body['id']);
+    expect(status).toBeGreaterThanOrEqual(500);
+  }
+};
+
+const checkPushes = (watcher: Watcher, id: string): void => {
+  const pushes = watcher.of(id);
+  let attempt = 0;
+  let percentage = 0;
+  let terminal = 0;
+  let sequence = -1;
+  // Delivery order over a socket is not promised; the client sorts by sequence, and so does this check.
+  for (const push of [...pushes].sort((a, b) => a.sequence - b.sequence)) {
+    if (push.type !== 'job_snapshot') {
+      expect(push.sequence).toBeGreaterThanOrEqual(sequence);
+      sequence = push.sequence;
+    }
+    if (push.attempt > attempt) [attempt, percentage] = [push.attempt, 0];
+    if (push.type === 'job_progress') {
+      expect(push.overallPercentage).toBeGreaterThanOrEqual(percentage);
+      percentage = push.overallPercentage;
+    }
+    if (push.type === 'job_completed' || push.type === 'job_failed') terminal = push.sequence;
+    else if (push.type !== 'job_snapshot') expect(terminal).toBe(0);
+  }
+};
+
+const storedKeys = async (): Promise<string[]> => {
+  const { awsEndpointUrl: endpoint, awsRegion: region, mediaBucketName: Bucket } = pipeline.demo.endpoints;
+  const s3 = new S3Client({
+    endpoint,
+    region,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    maxAttempts: 8,
+  });
+  const { Contents = [], IsTruncated } = await s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: 1000 }));
+  s3.destroy();
+  expect(IsTruncated).toBeFalsy();
+  return Contents.map(({ Key }) => String(Key));
+};
+
+test('200 jobs end in exactly one right state each, and each picture is stored once', async () => {
+  const watchers = await Promise.all(Array.from({ length: 5 }, () => pipeline.watch()));
+  const ids = await submitAll();
+  const followed = ids.filter((_, index) => index % 2 === 0);
+  followed.forEach((id, index) => watchers[index % watchers.length]!.follow(id));
+  const tasks: Task[] = await Promise.all(ids.map((id) => pipeline.api.finished(id, 200_000)));
+  await pipeline.demo.aws.idle();
+
+  const wrong = tasks.filter((task, index) => task.status !== (isBad(index) ? 'failed' : 'completed'));
+  expect(wrong.map(({ id, status, error }) => ({ id, status, error }))).toEqual([]);
+  const sources = tasks.flatMap((task) => task.result?.outputs.map(({ src }) => src) ?? []);
+  expect(sources).toHaveLength(JOBS * 0.9);
+  expect(new Set(sources).size).toBe(sources.length);
+  const keys = await storedKeys();
+  expect(keys.sort()).toEqual(sources.map((src) => new URL(src).pathname.slice(1)).sort());
+  followed.forEach((id, index) => checkPushes(watchers[index % watchers.length]!, id));
+  const after = await Promise.all(ids.map((id) => pipeline.api.get(id)));
+  expect(after.map(({ status, attempt }) => [status, attempt])).toEqual(
+    tasks.map(({ status, attempt }) => [status, attempt]),
+  );
+}, 270_000);

@@ -1,0 +1,143 @@
+/** The whole pipeline for one test file, on free ports, and a client of its public API. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import WebSocket from 'ws';
+import {
+  pushMessageSchema,
+  taskSchema,
+  type JobPush,
+  type PushMessage,
+  type Task,
+} from '../../shared-types/index.ts';
+import { startDemo, type Demo, type DemoOptions } from '../../demo/start-demo.ts';
+import { testAssembly } from './assembly.ts';
+import { waitUntil } from './wait.ts';
+
+export interface Pipeline {
+  readonly demo: Demo;
+  readonly api: TaskClient;
+  /** Opens a socket that follows jobs. */
+  watch(): Promise<Watcher>;
+  stop(): Promise<void>;
+}
+
+export interface TaskClient {
+  /** Sends the body as it is; answers status and parsed body. */
+  post(body: string): Promise<{ readonly status: number; readonly body: Record<string, unknown> }>;
+  submit(payload: unknown, rest?: Record<string, unknown>): Promise<string>;
+  get(id: string): Promise<Task>;
+  /** Text of the answer, for what JSON.parse would change. */
+  getText(id: string): Promise<string>;
+  /** Waits for a terminal status. */
+  finished(id: string, timeoutMs?: number): Promise<Task>;
+}
+
+const taskClient = (apiUrl: string): TaskClient => {
+  const tasks = `${apiUrl}/api/v1/tasks`;
+  const post: TaskClient['post'] = async (body) => {
+    const response = await fetch(tasks, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const getText = async (id: string): Promise<string> => (await fetch(`${tasks}/${id}`)).text();
+  const get = async (id: string): Promise<Task> => taskSchema.parse(JSON.parse(await getText(id)));
+  return {
+    post,
+    getText,
+    get,
+    submit: async (payload, rest = {}) => {
+      const { status, body } = await post(
+        JSON.stringify({ workflow_id: 'test', priority: 5, payload, ...rest }),
+      );
+      if (status !== 201) throw new Error(`submission answered ${status}: ${JSON.stringify(body)}`);
+      return String(body['id']);
+    },
+    finished: (id, timeoutMs = 30_000) =>
+      waitUntil(
+        async () => {
+          const task = await get(id);
+          return ['completed', 'failed', 'cancelled'].includes(task.status) && task;
+        },
+        { what: `the end of task ${id}`, timeoutMs, pollMs: 60 },
+      ),
+  };
+};
+
+export interface Watcher {
+  readonly messages: readonly PushMessage[];
+  of(jobId: string): readonly JobPush[];
+  follow(jobId: string): void;
+  send(text: string): void;
+  /** Waits for a message of the job that matches. */
+  until(jobId: string, matches: (message: JobPush) => boolean, timeoutMs?: number): Promise<JobPush>;
+  readonly closed: () => boolean;
+  close(): Promise<void>;
+}
+
+const openWatcher = async (url: string): Promise<Watcher> => {
+  const socket = new WebSocket(url);
+  const messages: PushMessage[] = [];
+  // Every push is held against its schema: one that is not in the contract fails the test.
+  const broken: unknown[] = [];
+  socket.on('message', (data) => {
+    const read = pushMessageSchema.safeParse(JSON.parse((data as Buffer).toString('utf8')));
+    if (read.success) messages.push(read.data);
+    else broken.push(read.error.issues);
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.once('error', reject);
+  });
+  const of = (jobId: string): readonly JobPush[] => {
+    if (broken.length > 0) throw new Error(`a push broke the contract: ${JSON.stringify(broken)}`);
+    return messages.filter(
+      (message): message is JobPush => message.type !== 'error' && message.jobId === jobId,
+    );
+  };
+  return {
+    messages,
+    of,
+    follow: (jobId) => socket.send(JSON.stringify({ action: 'subscribe', jobId })),
+    send: (text) => socket.send(text),
+    until: (jobId, matches, timeoutMs = 30_000) =>
+      waitUntil(() => of(jobId).find(matches), { what: `a push of ${jobId}`, timeoutMs }),
+    closed: () => socket.readyState === WebSocket.CLOSED,
+    close: () =>
+      new Promise((resolve) => {
+        socket.once('close', () => resolve());
+        socket.close();
+      }),
+  };
+};
+
+export const startPipeline = async (options: Partial<DemoOptions> = {}): Promise<Pipeline> => {
+  const logDir = await mkdtemp(path.join(os.tmpdir(), 'comfyui-pipeline-logs-'));
+  const demo = await startDemo({
+    assembly: await testAssembly(),
+    port: 0,
+    pods: 1,
+    stepDelayMs: 20,
+    logDir,
+    monitorEnv: { MONITOR_PROGRESS_INTERVAL_MS: '100' },
+    ...options,
+  });
+  const watchers: Watcher[] = [];
+  return {
+    demo,
+    api: taskClient(demo.endpoints.apiUrl),
+    watch: async () => {
+      const watcher = await openWatcher(demo.endpoints.webSocketUrl);
+      watchers.push(watcher);
+      return watcher;
+    },
+    stop: async () => {
+      await Promise.all(watchers.filter((watcher) => !watcher.closed()).map((watcher) => watcher.close()));
+      await demo.stop();
+      await rm(logDir, { recursive: true, force: true });
+    },
+  };
+};
