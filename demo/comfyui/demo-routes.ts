@@ -17,6 +17,9 @@ const rejectSchema = z.object({ status: z.number().int().min(400).max(599) });
 const DEFAULT_AFTER_STEPS = 2;
 
 export async function demoRoute(pod: Pod, request: PodRequest): Promise<Reply> {
+  if (request.method === 'GET' && request.path === '/demo/state') {
+    return jsonReply({ open_sockets: pod.hub.openSockets, queue_remaining: pod.queue.remaining });
+  }
   if (request.method !== 'POST') return emptyReply(405);
   const body = await readPlainJson(request);
   switch (request.path) {

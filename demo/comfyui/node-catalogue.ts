@@ -16,7 +16,7 @@ export interface InputSpec {
   /** The allowed values of a choice, or null. */
   readonly options: readonly unknown[] | null;
   readonly config: JsonObject;
-  /** As `/object_info` has it, for `input_config` in error replies. */
+  /** Type and settings, for `input_config` in error replies. */
   readonly raw: unknown;
 }
 
@@ -76,6 +76,6 @@ function readSpec(name: string, raw: unknown, required: boolean): InputSpec {
     type: typeof type === 'string' ? type : 'COMBO',
     options: Array.isArray(listed) ? listed : null,
     config,
-    raw,
+    raw: [type, config],
   };
 }

@@ -75,6 +75,10 @@ export class SocketHub {
     sendNow(socket, 'feature_flags', FEATURES);
   }
 
+  get openSockets(): number {
+    return this.open.size;
+  }
+
   private status(): object {
     return { exec_info: { queue_remaining: this.options.queueRemaining() } };
   }
