@@ -1,0 +1,56 @@
+/** CDK entry: `npx cdk …` runs it, and so can anybody: it needs no account, no network and no CLI. */
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { addPipeline, checkApp, createApp } from '../lib/pipeline-app.ts';
+import { StageConfigError } from '../lib/stage-config.ts';
+import { buildFunctions, functionsOutdir } from '../scripts/build-functions.ts';
+
+const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+
+const help = `Usage: npx tsx bin/app.ts [-c key=value ...]
+
+Bundles the functions, synthesizes the stack of one stage and checks it with cdk-nag.
+
+  -c stage=NAME          local (default), dev or prod; or STAGE
+  -c jwtIssuer=URL       issuer of the users' tokens; or JWT_ISSUER; dev and prod need it
+  -c jwtAudience=TEXT    their audience; or JWT_AUDIENCE; dev and prod need it
+  -c corsOrigins=A,B     origins of pages that may call the API; or CORS_ORIGINS
+  -h, --help             print this help
+
+Writes cdk.out, or the folder that CDK_OUTDIR names.`;
+
+const contextOf = (pairs: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    pairs.map((pair) => {
+      const [key = '', ...value] = pair.split('=');
+      return [key, value.join('=')];
+    }),
+  );
+
+const main = async (args: readonly string[]): Promise<void> => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      context: { type: 'string', short: 'c', multiple: true, default: [] },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return console.log(help);
+  const stageApp = createApp({
+    outdir: process.env['CDK_OUTDIR'] ?? join(projectRoot, 'cdk.out'),
+    context: contextOf(values.context),
+    environment: process.env,
+  });
+  // Always, not only when missing: a template must never be deployed with yesterday's code.
+  await buildFunctions();
+  addPipeline(stageApp, functionsOutdir);
+  checkApp(stageApp.app);
+  stageApp.app.synth();
+};
+
+/** A wrong configuration is the user's to put right and gets one line; anything else is ours and keeps its trace. */
+main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error instanceof StageConfigError ? `cdk: ${error.message}` : error);
+  process.exitCode = 1;
+});

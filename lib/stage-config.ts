@@ -1,0 +1,130 @@
+/** Everything in which stages differ. The stack reads nothing else: no env, no context, no stage name tests. */
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { FunctionName } from './function-specs.ts';
+import { dev } from './stages/dev.ts';
+import { local } from './stages/local.ts';
+import { prod } from './stages/prod.ts';
+
+export interface JwtAuth {
+  readonly kind: 'jwt';
+  /** OIDC issuer, an https URL; its keys are found below `/.well-known/openid-configuration`. */
+  readonly issuer: string;
+  /** Accepted `aud` (or `client_id`) of a token. */
+  readonly audience: string;
+}
+/** `none` is refused everywhere but on the stage `local`. */
+export type AuthConfig = { readonly kind: 'none' } | JwtAuth;
+
+export interface StageSettings {
+  /** Pins the stage to one account; undefined leaves it to the credentials of the deployment. */
+  readonly account: string | undefined;
+  /** What becomes of the table and the buckets when they leave the stack. */
+  readonly removal: 'destroy' | 'retain';
+  readonly deletionProtection: boolean;
+  /** 1–35. */
+  readonly pointInTimeRecoveryDays: number;
+  readonly logRetention: RetentionDays;
+  readonly archiveDays: number;
+  readonly mediaExpiryDays: number;
+  /** Workflows are read until their job is gone from the table, so not shorter than the life of a job. */
+  readonly workflowExpiryDays: number;
+  /** `public`, `private` or `any`: see `ENV.workerAddressPolicy`. */
+  readonly workerAddressPolicy: 'public' | 'private' | 'any';
+  readonly storeTempOutputs: boolean;
+  /** Origins of pages that may call the API and read media; `*` for any, none for same-origin pages only. */
+  readonly corsOrigins: readonly string[];
+  readonly cdnScheme: 'http' | 'https';
+  /** Steady requests per second and burst, for each route; undefined leaves the account's own limits. */
+  readonly throttle: { readonly rateLimit: number; readonly burstLimit: number } | undefined;
+  /**
+   * Reserved concurrency by function: a cap as much as a guarantee. AWS keeps 100 unreserved, so an account
+   * with the small default quota can't hold any.
+   */
+  readonly reservedConcurrency: Readonly<Partial<Record<FunctionName, number>>>;
+}
+
+export type StageName = 'local' | 'dev' | 'prod';
+
+export interface StageConfig extends StageSettings {
+  readonly stage: StageName;
+  readonly auth: AuthConfig;
+}
+
+/** What a deployment says about itself, from `-c` or the environment; still unchecked. */
+export interface StageInputs {
+  readonly stage: string | undefined;
+  readonly jwtIssuer: string | undefined;
+  readonly jwtAudience: string | undefined;
+  /** Comma-separated; takes the place of the stage's own list. */
+  readonly corsOrigins: string | undefined;
+}
+
+/** The deployment asked for a stage that can't be built; the message is one line that says what to set. */
+export class StageConfigError extends Error {
+  readonly code: string;
+  readonly retryable = false;
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'StageConfigError';
+    this.code = code;
+  }
+}
+
+const settingsOf: Readonly<Record<StageName, StageSettings>> = { local, dev, prod };
+
+const isStageName = (value: string): value is StageName => Object.hasOwn(settingsOf, value);
+
+const stageName = (value: string | undefined): StageName => {
+  const stage = value === undefined || value === '' ? 'local' : value;
+  if (isStageName(stage)) return stage;
+  throw new StageConfigError(
+    'stage.unknown',
+    `unknown stage "${stage}"; set -c stage= or STAGE to one of ${Object.keys(settingsOf).join(', ')}`,
+  );
+};
+
+const isHttpsUrl = (value: string): boolean => URL.canParse(value) && new URL(value).protocol === 'https:';
+
+const jwtAuth = (stage: StageName, { jwtIssuer, jwtAudience }: StageInputs): JwtAuth => {
+  const missing = [
+    ...(jwtIssuer ? [] : ['-c jwtIssuer= (or JWT_ISSUER)']),
+    ...(jwtAudience ? [] : ['-c jwtAudience= (or JWT_AUDIENCE)']),
+  ];
+  if (!jwtIssuer || !jwtAudience) {
+    throw new StageConfigError(
+      'stage.noAuth',
+      `stage "${stage}" is never deployed without authentication; set ${missing.join(' and ')}`,
+    );
+  }
+  if (!isHttpsUrl(jwtIssuer)) {
+    throw new StageConfigError('stage.badIssuer', `jwtIssuer "${jwtIssuer}" must be an https URL`);
+  }
+  return { kind: 'jwt', issuer: jwtIssuer, audience: jwtAudience };
+};
+
+const isOrigin = (value: string): boolean => URL.canParse(value) && new URL(value).origin === value;
+
+const originsOf = (stage: StageName, text: string | undefined): readonly string[] => {
+  if (!text) return settingsOf[stage].corsOrigins;
+  const origins = text.split(',').map((origin) => origin.trim());
+  const wrong = origins.find((origin) => !isOrigin(origin) && !(stage === 'local' && origin === '*'));
+  if (wrong === undefined) return origins;
+  throw new StageConfigError(
+    'stage.badOrigin',
+    `corsOrigins "${wrong}" must be an origin such as https://studio.example.com, without a path`,
+  );
+};
+
+/**
+ * The checked configuration of a stage.
+ * @throws StageConfigError for an unknown stage, and for a deployed one without issuer and audience
+ */
+export const loadStageConfig = (inputs: StageInputs): StageConfig => {
+  const stage = stageName(inputs.stage);
+  return {
+    ...settingsOf[stage],
+    stage,
+    auth: stage === 'local' ? { kind: 'none' } : jwtAuth(stage, inputs),
+    corsOrigins: originsOf(stage, inputs.corsOrigins),
+  };
+};

@@ -1,0 +1,21 @@
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { StageSettings } from '../stage-config.ts';
+
+/** A shared account for trying things out: goes away when asked, and may be small. */
+export const dev: StageSettings = {
+  account: undefined,
+  removal: 'destroy',
+  deletionProtection: false,
+  pointInTimeRecoveryDays: 7,
+  logRetention: RetentionDays.ONE_WEEK,
+  archiveDays: 7,
+  mediaExpiryDays: 30,
+  workflowExpiryDays: 30,
+  workerAddressPolicy: 'private',
+  storeTempOutputs: false,
+  // Pages under development; name others with -c corsOrigins=
+  corsOrigins: ['http://localhost:3000', 'http://localhost:5173', 'http://localhost:8080'],
+  cdnScheme: 'https',
+  throttle: { rateLimit: 50, burstLimit: 100 },
+  reservedConcurrency: {},
+};

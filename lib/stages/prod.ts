@@ -1,0 +1,22 @@
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { StageSettings } from '../stage-config.ts';
+
+/** What users rely on: data outlives the stack, and no function can starve the others. */
+export const prod: StageSettings = {
+  account: undefined,
+  removal: 'retain',
+  deletionProtection: true,
+  pointInTimeRecoveryDays: 35,
+  logRetention: RetentionDays.ONE_MONTH,
+  archiveDays: 30,
+  mediaExpiryDays: 365,
+  workflowExpiryDays: 365,
+  workerAddressPolicy: 'public',
+  storeTempOutputs: false,
+  // None until named with -c corsOrigins=
+  corsOrigins: [],
+  cdnScheme: 'https',
+  throttle: { rateLimit: 200, burstLimit: 400 },
+  // The first copies large files for minutes and the second serializes on the same few items.
+  reservedConcurrency: { 'job-completion': 50, dispatch: 5 },
+};
