@@ -1,0 +1,56 @@
+/** What the client offers and what it is given. */
+import type { SubmitTaskResponse } from '../../shared-types/index.ts';
+import type { JobListener } from './followed-job.ts';
+import type { JobState } from './job-model.ts';
+import type { TaskView } from './read-task.ts';
+import type { SocketState, WebSocketConstructor } from './reconnecting-socket.ts';
+import type { TaskSubmission, Token } from './task-api.ts';
+import type { ClientTiming } from './timing.ts';
+
+/** `polling`: there has been no socket for a while and the task API is asked instead. */
+export type Connection = SocketState | 'polling' | 'closed';
+
+/** How often something was met that should be rare; all count from 0 at the start of the client. */
+export interface ClientCounters {
+  /** Frames that are no push: binary, broken, unknown types. */
+  readonly ignored: number;
+  /** Pushes about jobs that nobody follows. */
+  readonly strangers: number;
+  /** Pushes that changed nothing: second deliveries, late ones, after the end. */
+  readonly dropped: number;
+  readonly gaps: number;
+  /** `error` pushes. */
+  readonly refusals: number;
+}
+
+export interface PipelineClientOptions {
+  readonly apiUrl: string;
+  readonly webSocketUrl: string;
+  /** Sent as bearer to the API and as `token` in the query of the socket. A function is asked each time. */
+  readonly token?: Token | undefined;
+  readonly WebSocket?: WebSocketConstructor | undefined;
+  readonly fetch?: typeof fetch | undefined;
+  /** Milliseconds; only differences matter. */
+  readonly now?: (() => number) | undefined;
+  /** From 0 up to 1, for the jitter. */
+  readonly random?: (() => number) | undefined;
+  readonly timing?: Partial<ClientTiming> | undefined;
+}
+
+export interface PipelineClient {
+  /** @throws ClientError */
+  submitTask(submission: TaskSubmission): Promise<SubmitTaskResponse>;
+  /** @throws ClientError */
+  getTask(id: string): Promise<TaskView>;
+  /** Calls the listener with each new state, first with the one known now. @throws ClientError when closed */
+  follow(jobId: string, listener: JobListener): () => void;
+  /** The state of a followed job. */
+  getState(jobId: string): JobState | undefined;
+  readonly connection: Connection;
+  onConnection(listener: (connection: Connection) => void): () => void;
+  readonly counters: ClientCounters;
+  /** Skips the wait before the next try, for example on the browser's `online` event. */
+  reconnectNow(): void;
+  /** Closes the socket and ends every timer and request. For good. */
+  close(): void;
+}

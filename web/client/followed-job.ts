@@ -1,0 +1,43 @@
+/** The client's memory of one followed job: its state, who listens, and when it was last asked and heard. */
+import { initialJobState, isFinished, type JobState } from './job-model.ts';
+
+export type JobListener = (state: JobState) => void;
+
+export interface FollowedJob {
+  state: JobState;
+  readonly listeners: Set<JobListener>;
+  /** When the snapshot was asked for that has not come yet. */
+  askedAt: number | null;
+  heardAt: number;
+  polledAt: number;
+  polling: boolean;
+  /** The server refused to push it (too many subscriptions, or no answer to make sense of). */
+  refused: boolean;
+  /** Since when nobody listens. */
+  leftAt: number | null;
+}
+
+export const createFollowedJob = (jobId: string, now: number): FollowedJob => ({
+  state: initialJobState(jobId),
+  listeners: new Set(),
+  askedAt: null,
+  heardAt: now,
+  polledAt: Number.NEGATIVE_INFINITY,
+  polling: false,
+  refused: false,
+  leftAt: null,
+});
+
+/** Somebody listens and there is more to come. */
+export const isActive = (job: FollowedJob): boolean => job.listeners.size > 0 && !isFinished(job.state);
+
+/** The end is known, but the list of outputs is not whole. */
+export const wantsOutputs = ({ state, listeners }: FollowedJob): boolean =>
+  listeners.size > 0 && state.outputsTruncated && isFinished(state);
+
+/** Takes a new state and tells the listeners; nothing happens when it is the old one. */
+export const changeState = (job: FollowedJob, next: JobState): void => {
+  if (next === job.state) return;
+  job.state = next;
+  for (const listener of job.listeners) listener(next);
+};

@@ -1,0 +1,43 @@
+/** Every wait of the client, in milliseconds. */
+export interface ClientTiming {
+  /** First reconnect waits a random time up to this, each further one up to twice as long. */
+  readonly reconnectBaseMs: number;
+  readonly reconnectCapMs: number;
+  /** A handshake that takes longer is given up. */
+  readonly connectTimeoutMs: number;
+  /** An unfinished job that is silent for so long is asked for its snapshot: its last push may be lost. */
+  readonly staleAfterMs: number;
+  /** A question without any answer for so long means that the socket is dead. */
+  readonly answerTimeoutMs: number;
+  /** Without a socket for so long, the task API is polled instead. */
+  readonly pollAfterMs: number;
+  readonly pollIntervalMs: number;
+  /** With nothing left to follow, the socket stays open for so long. */
+  readonly idleCloseMs: number;
+  /** A job that nobody follows is remembered for so long: React's StrictMode leaves and comes back at once. */
+  readonly forgetAfterMs: number;
+  readonly requestTimeoutMs: number;
+  /** How often the waits above are looked at. */
+  readonly tickMs: number;
+}
+
+export const DEFAULT_TIMING: ClientTiming = {
+  reconnectBaseMs: 250,
+  reconnectCapMs: 10_000,
+  connectTimeoutMs: 10_000,
+  staleAfterMs: 30_000,
+  answerTimeoutMs: 10_000,
+  pollAfterMs: 5_000,
+  pollIntervalMs: 3_000,
+  idleCloseMs: 60_000,
+  forgetAfterMs: 10_000,
+  requestTimeoutMs: 30_000,
+  tickMs: 1_000,
+};
+
+/** Full jitter: a random wait up to the doubled base, so that a restarted server is not met by everyone at once. */
+export const reconnectDelay = (
+  failures: number,
+  { reconnectBaseMs, reconnectCapMs }: Pick<ClientTiming, 'reconnectBaseMs' | 'reconnectCapMs'>,
+  random: () => number,
+): number => random() * Math.min(reconnectCapMs, reconnectBaseMs * 2 ** Math.min(failures, 30));

@@ -1,0 +1,23 @@
+/** Public index of the browser side: the client and its types. The React parts are imported by path. */
+export type {
+  ClientCounters,
+  Connection,
+  PipelineClient,
+  PipelineClientOptions,
+} from './client/client-contract.ts';
+export { ClientError, type ClientErrorCode, type ClientErrorDetails } from './client/client-error.ts';
+export type { JobListener } from './client/followed-job.ts';
+export {
+  initialJobState,
+  isFinished,
+  type JobFailure,
+  type JobRetry,
+  type JobState,
+} from './client/job-model.ts';
+export { applyTask, leavesGap, reduceJob } from './client/job-state.ts';
+export { createPipelineClient } from './client/pipeline-client.ts';
+export { readPush } from './client/read-push.ts';
+export type { TaskView } from './client/read-task.ts';
+export type { SocketLike, WebSocketConstructor } from './client/reconnecting-socket.ts';
+export type { TaskSubmission, Token } from './client/task-api.ts';
+export { DEFAULT_TIMING, type ClientTiming } from './client/timing.ts';
