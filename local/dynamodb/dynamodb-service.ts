@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import dynalite from 'dynalite';
@@ -147,14 +146,13 @@ export class DynamoDbService implements AwsService {
 
 /** dynalite only closes its store if it listened, so it does, on a port that nobody is told. */
 async function openDynalite({ place, dataDir }: DynamoDbOptions): Promise<Server> {
-  const path = dataDir === undefined ? undefined : join(dataDir, 'dynamodb');
-  if (path !== undefined) mkdirSync(path, { recursive: true });
+  if (dataDir !== undefined) mkdirSync(dataDir, { recursive: true });
   const { AWS_REGION: region, AWS_ACCOUNT_ID: account } = process.env;
   process.env['AWS_REGION'] = place.region;
   process.env['AWS_ACCOUNT_ID'] = place.accountId;
   // It reads the place of its ARNs from the environment, once, here.
   const delays = { createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 };
-  const server = dynalite({ ...delays, ...(path === undefined ? {} : { path }) });
+  const server = dynalite({ ...delays, ...(dataDir === undefined ? {} : { path: dataDir }) });
   restore('AWS_REGION', region);
   restore('AWS_ACCOUNT_ID', account);
   server.listen(0, '127.0.0.1');

@@ -84,6 +84,11 @@ export class QueuePoller {
     return this.#running.size === 0;
   }
 
+  /** Resolves when the batches that now run have ended. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
   /** Polls until `stop`; never rejects. */
   async run(): Promise<void> {
     while (!this.#stopped) {

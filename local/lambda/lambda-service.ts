@@ -135,9 +135,12 @@ export class LambdaService implements AwsService, FunctionInvoker {
     return this.#delivery.quiet && this.#pollers.every((poller) => poller.quiet);
   }
 
-  /** Resolves when no asynchronous invocation waits or runs. */
+  /** Resolves when no asynchronous invocation, and no batch of a queue, waits or runs. */
   async idle(): Promise<void> {
-    await this.#delivery.idle();
+    while (!this.quiet) {
+      await this.#delivery.idle();
+      await Promise.all(this.#pollers.map((poller) => poller.idle()));
+    }
   }
 
   async close(): Promise<void> {
