@@ -22,6 +22,7 @@ export interface Validation {
 
 /** Deeper chains end in a RecursionError, as in Python. */
 const MAX_CHAIN = 2000;
+const STACK_TURN = 100;
 
 /** What Python would have raised while looking at a node. */
 class PythonError extends Error {
@@ -124,6 +125,8 @@ class PromptValidator {
     const known = this.verdicts.get(id);
     if (known) return known;
     if (depth > MAX_CHAIN) throw new PythonError('RecursionError', 'maximum recursion depth exceeded');
+    // A long chain must not grow the stack: from time to time it goes on with a fresh one.
+    if (depth % STACK_TURN === STACK_TURN - 1) await Promise.resolve();
     const entry = this.catalogue.get(classOf(nodeOf(this.prompt, id)));
     if (!entry) throw new PythonError('KeyError', pythonRepr(id));
     const verdict: Verdict = { valid: true, errors: [] };

@@ -152,6 +152,10 @@ class Lifecycle {
 
   private async serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const method = message.method ?? 'GET';
+    // A body that nobody read (too large, or from a foreign page) ends with its connection.
+    response.once('finish', () => {
+      if (!message.complete) message.destroy();
+    });
     try {
       const foreign = isForeignOrigin(message.headers);
       const address = { host: this.host, port: this.port, version: this.options.version ?? '0.3.64' };
@@ -161,7 +165,6 @@ class Lifecycle {
       // A target that is no URL, or a client that left before its answer.
       if (!response.headersSent) sendReply(response, method, textReply(400, '400: Bad Request'));
     }
-    if (!message.complete) message.destroy();
   }
 
   private upgrade(sockets: WebSocketServer, request: IncomingMessage, socket: Duplex, head: Buffer): void {

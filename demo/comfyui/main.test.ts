@@ -1,0 +1,66 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from '@jest/globals';
+import { until } from './recording-player.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+function start(...args: string[]): ChildProcess {
+  const command = ['--import', 'tsx', 'demo/comfyui/main.ts', ...args];
+  return spawn(process.execPath, command, { cwd: root, stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+async function readyUrl(child: ChildProcess): Promise<string> {
+  for await (const line of createInterface({ input: child.stdout! })) {
+    const said = JSON.parse(line) as { ready: boolean; url: string };
+    if (said.ready) return said.url;
+  }
+  throw new Error('the process ended before it was ready');
+}
+
+test('says its address in one line, answers, and ends clean on SIGTERM', async () => {
+  const child = start('--port', '0', '--step-delay-ms', '0');
+  const url = await readyUrl(child);
+  expect((await fetch(`${url}/prompt`)).status).toBe(200);
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+test('ends when its parent lets go of it, and dies of a crash it was told to have', async () => {
+  const [orphan, victim] = [start('--port', '0'), start('--port', '0')];
+  const [, url] = await Promise.all([readyUrl(orphan), readyUrl(victim)]);
+  const ends = Promise.all([once(orphan, 'exit'), once(victim, 'exit')]);
+  orphan.stdin!.end();
+  const reply = await fetch(`${url}/demo/crash`, { method: 'POST', body: '{}' }).catch(() => null);
+  expect([200, undefined]).toContain(reply?.status);
+  expect(await ends).toEqual([
+    [0, null],
+    [137, null],
+  ]);
+});
+
+test('comes back on the same port when the crash says so', async () => {
+  const child = start('--port', '0');
+  const url = await readyUrl(child);
+  await fetch(`${url}/demo/crash`, { method: 'POST', body: '{"restartAfterMs":300}' });
+  const answers = (): Promise<boolean> =>
+    fetch(`${url}/prompt`).then(
+      (r) => r.ok,
+      () => false,
+    );
+  await until(async () => !(await answers()), 'the crash');
+  await until(answers, 'the way back');
+  child.kill('SIGINT');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+test('a wrong option ends with one line and a code', async () => {
+  const child = start('--port', 'many');
+  const errors: Buffer[] = [];
+  child.stderr!.on('data', (part: Buffer) => errors.push(part));
+  expect(await once(child, 'exit')).toEqual([1, null]);
+  expect(Buffer.concat(errors).toString()).toContain('a whole number, please');
+});
