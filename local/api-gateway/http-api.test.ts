@@ -6,7 +6,11 @@ import { Gateway, RawPayload, throttled, until } from './gateway-fixture.ts';
 import type { ApiGatewayOptions } from './api-gateway-service.ts';
 
 let gateway: Gateway;
-afterEach(async () => gateway.service.close());
+const cleanups: (() => void)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0)) clean();
+  await gateway.service.close();
+});
 
 async function open(
   routes: readonly string[] = ['$default'],
@@ -236,12 +240,15 @@ describe('limits', () => {
     const sending = httpRequest(endpoint, { method: 'POST' });
     const chunk = Buffer.alloc(16_384, 'x');
     const pump = setInterval(() => sending.write(chunk), 1);
+    cleanups.push(() => {
+      clearInterval(pump);
+      sending.destroy();
+    });
     const closed = new Promise((resolve) => sending.once('close', resolve));
     sending.on('error', () => undefined);
     const [response] = (await once(sending, 'response')) as [{ statusCode: number; resume(): void }];
     response.resume();
     await closed;
-    clearInterval(pump);
     expect(response.statusCode).toBe(413);
     expect(gateway.functions.calls).toEqual([]);
   });

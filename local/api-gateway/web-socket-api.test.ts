@@ -339,8 +339,8 @@ describe('limits of a connection', () => {
     await open(undefined, { limits: { webSocketMaxAgeMs: 60 } });
     const socket = await dial();
     const chatter = setInterval(() => socket.readyState === WebSocket.OPEN && socket.send('x'), 5);
+    cleanups.push(() => clearInterval(chatter));
     expect(await closing(socket)).toBe(1001);
-    clearInterval(chatter);
     await until(() => events('$disconnect').length === 1);
     expect(contextOf('$disconnect')).toMatchObject({
       disconnectStatusCode: 1001,
