@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { connect as connectTcp } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { until } from './recording-player.ts';
+import { until } from './test-support/recording-player.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
-import { connect, finished, flatImage, post, submit } from './test-client.ts';
+import { connect, finished, flatImage, post, submit } from './test-support/test-client.ts';
 
 let pod: SimulatedComfyUi;
 
@@ -125,7 +125,7 @@ test.each(['we"ird', 'ünï 世界', '%date%', 'x.', '‮x', '...'])(
     const entry = await finished(pod, await submit(pod, flatImage(4, prefix)));
     const image = entry.outputs['2']!['images']![0] as { filename: string; subfolder: string };
     const query = new URLSearchParams({ filename: image.filename, subfolder: image.subfolder });
-    const reply = await fetch(`${pod.url}/view?${query}`);
+    const reply = await fetch(`${pod.url}/view?${query.toString()}`);
     // Two dots anywhere in a name make it unfetchable, in the real thing too.
     expect(reply.status).toBe(image.filename.includes('..') ? 400 : 200);
   },
@@ -169,4 +169,32 @@ test.each([
   socket.end();
   await stillWell();
   socket.destroy();
+});
+
+test.each<[string, Record<string, unknown>]>([
+  [
+    'an image',
+    { '1': { class_type: 'EmptyImage', inputs: { width: 16384, height: 16384, batch_size: 9, color: 0 } } },
+  ],
+  [
+    'a scaled image',
+    {
+      '0': { class_type: 'EmptyImage', inputs: { width: 8, height: 8, batch_size: 9, color: 0 } },
+      '1': {
+        class_type: 'ImageScale',
+        inputs: {
+          image: ['0', 0],
+          upscale_method: 'bilinear',
+          width: 16384,
+          height: 16384,
+          crop: 'disabled',
+        },
+      },
+    },
+  ],
+])('%s that would not fit in memory fails the job, not the pod', async (_name, prompt) => {
+  const save = { class_type: 'SaveImage', inputs: { filename_prefix: 'huge', images: ['1', 0] } };
+  const entry = await finished(pod, await submit(pod, { ...prompt, '2': save }));
+  expect(entry.status.messages.at(-1)![1]['exception_type']).toBe('torch.OutOfMemoryError');
+  await stillWell();
 });

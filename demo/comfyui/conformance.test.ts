@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
-import { readRecording, RecordingPlayer, StepGate, until } from './recording-player.ts';
+import { readRecording, RecordingPlayer, StepGate, until } from './test-support/recording-player.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
 
@@ -34,7 +34,7 @@ async function replay(name: string, slowNode?: string): Promise<void> {
 
 function promptOf(name: string): Record<string, { inputs: Record<string, unknown> }> {
   const line = readRecording(name).find((item) => item.http === 'POST /prompt');
-  return structuredClone((line?.body as { prompt: never }).prompt);
+  return structuredClone((line!.body as { prompt: never }).prompt);
 }
 
 test('the session with a checkpoint runs as recorded: sampling, cache, batch, interrupt, reconnect, lost socket', async () => {

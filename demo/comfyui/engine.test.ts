@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { PNG } from 'pngjs';
-import { until } from './recording-player.ts';
+import { until } from './test-support/recording-player.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
-import type { TestSocket } from './test-client.ts';
-import { connect, finished, flatImage, sampling, submit } from './test-client.ts';
+import type { TestSocket } from './test-support/test-client.ts';
+import { connect, finished, flatImage, sampling, submit } from './test-support/test-client.ts';
 
 let pod: SimulatedComfyUi;
 let me: TestSocket;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { until } from './recording-player.ts';
+import { until } from './test-support/recording-player.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
-import { connect, finished, flatImage, post, sampling, submit } from './test-client.ts';
+import { connect, finished, flatImage, post, sampling, submit } from './test-support/test-client.ts';
 
 let pod: SimulatedComfyUi;
 

@@ -2,10 +2,10 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { until } from './recording-player.ts';
+import { until } from './test-support/recording-player.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
-import { connect, finished, flatImage, post, sampling, submit } from './test-client.ts';
+import { connect, finished, flatImage, post, sampling, submit } from './test-support/test-client.ts';
 
 let pod: SimulatedComfyUi;
 
@@ -20,7 +20,7 @@ function get(target: string, headers: Record<string, string> = {}): Promise<Resp
 }
 
 describe('POST /prompt', () => {
-  test.each(['', '{', '[]', 'null', '"x"', '{"prompt":[]}', '{"prompt":"x"}', `${'['.repeat(100_000)}`])(
+  test.each(['', '{', '[]', 'null', '"x"', '{"prompt":[]}', '{"prompt":"x"}', '['.repeat(100_000)])(
     'answers a body that is no prompt with 500 in plain text: %.20s',
     async (body) => {
       const reply = await post(pod, '/prompt', body);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
-import { until } from './recording-player.ts';
+import { until } from './test-support/recording-player.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -8,7 +8,7 @@ import { renderPicture, renderPictureSync } from './picture/render.ts';
 import { encodeAnimatedPng, encodePng } from './png.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
-import { finished, submit } from './test-client.ts';
+import { finished, submit } from './test-support/test-client.ts';
 import type { PictureRequest, Pixels } from './values.ts';
 
 function request(text: string, seed = 7n): PictureRequest {

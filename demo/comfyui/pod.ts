@@ -6,8 +6,8 @@ import { loadCatalogue } from './node-catalogue.ts';
 import type { Folders } from './output-files.ts';
 import { PromptQueue } from './prompt-queue.ts';
 import type { QueueItem } from './prompt-queue.ts';
-import type { RunEnvironment, RunSettings } from './prompt-run.ts';
 import { PromptRun } from './prompt-run.ts';
+import type { RunEnvironment, RunSettings } from './run-environment.ts';
 import { SocketHub } from './socket-hub.ts';
 
 export type Log = (event: string, details?: object) => void;

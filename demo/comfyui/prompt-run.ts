@@ -1,49 +1,20 @@
 /** Runs one prompt from its first frame to its outcome. */
 import { Interrupted, NodeFailure, RunAborted } from './errors.ts';
-import type { CachedNode, ExecutionCache } from './execution-cache.ts';
+import type { CachedNode } from './execution-cache.ts';
 import { signPrompt } from './execution-cache.ts';
 import { ExecutionList } from './execution-list.ts';
-import type { FailurePlan, PlannedFailure } from './failure-plan.ts';
-import type { Catalogue } from './node-catalogue.ts';
+import type { PlannedFailure } from './failure-plan.ts';
 import type { NodeContext, NodeResult, StepOptions } from './node-class.ts';
 import type { NodeIdentity } from './node-progress.ts';
-import { outOfMemory } from './nodes/demo-nodes.ts';
-import type { Folders } from './output-files.ts';
+import { outOfMemory } from './nodes/pixel-tools.ts';
 import { encodePng } from './png.ts';
 import type { HistoryEntry, QueueItem } from './prompt-queue.ts';
 import type { JsonObject } from './python-json.ts';
-import { dumps, isJsonObject, isNumeric } from './python-json.ts';
+import type { RunEnvironment } from './run-environment.ts';
 import { RunGraph } from './run-graph.ts';
 import { RunReporter } from './run-reporter.ts';
-import type { SocketHub } from './socket-hub.ts';
+import { describeValue, metaOf, pngTexts, toNodeFailure } from './run-values.ts';
 import { isBlocked } from './values.ts';
-
-export interface RunSettings {
-  readonly stepDelayMs: number;
-  readonly modelLoadDelayMs: number;
-  readonly previews: boolean;
-  readonly previewIntervalMs: number;
-}
-
-export interface RunEnvironment {
-  readonly catalogue: Catalogue;
-  readonly cache: ExecutionCache;
-  readonly hub: SocketHub;
-  readonly folders: Folders;
-  readonly settings: RunSettings;
-  readonly tempPrefix: string;
-  readonly failures: FailurePlan;
-  /** Set by POST /interrupt. */
-  readonly interrupt: { requested: boolean };
-  /** Fires when the pod goes away or its worker dies. */
-  readonly signal: AbortSignal;
-  now(): number;
-  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
-  /** Told which node a person would see running. */
-  onNode(displayId: string): void;
-  /** Carries out the failures that concern the pod and not the node. */
-  strike(failure: PlannedFailure): void;
-}
 
 /** An error together with the node it came from. */
 class StoppedAt extends Error {
@@ -270,7 +241,7 @@ export class PromptRun {
     this.planned = undefined;
     if (!failure) return;
     if (failure.kind === 'interrupt') throw new Interrupted();
-    if (failure.kind === 'oom') throw outOfMemory();
+    if (failure.kind === 'oom') throw outOfMemory('The demo pod was told to run out of it.');
     if (failure.kind === 'execution_error')
       throw new NodeFailure('RuntimeError', 'the demo pod was told to fail');
     this.env.strike(failure);
@@ -316,36 +287,4 @@ export class PromptRun {
       },
     };
   }
-}
-
-function metaOf(node: NodeIdentity): JsonObject {
-  return {
-    node_id: node.nodeId,
-    display_node: node.displayId,
-    parent_node: node.parentId,
-    real_node_id: node.realId,
-  };
-}
-
-function toNodeFailure(error: unknown): NodeFailure {
-  if (error instanceof NodeFailure) return error;
-  return new NodeFailure('RuntimeError', error instanceof Error ? error.message : String(error));
-}
-
-function describeValue(value: unknown): unknown {
-  if (value === undefined || value === null) return 'None';
-  const plain = typeof value === 'string' || typeof value === 'boolean' || isNumeric(value);
-  if (plain) return value;
-  return isJsonObject(value) && 'kind' in value ? `<${String(value['kind'])}>` : dumps(value);
-}
-
-/** `prompt`, and one text for each member of `extra_pnginfo` such as `workflow`: what PNG readers look for. */
-function pngTexts(item: QueueItem): Map<string, string> {
-  const texts = new Map([['prompt', dumps(item.prompt)]]);
-  const extra = item.extraData['extra_pnginfo'];
-  if (!isJsonObject(extra)) return texts;
-  for (const [key, value] of Object.entries(extra)) {
-    if (/^[\x20-\x7e]{1,79}$/.test(key)) texts.set(key, dumps(value));
-  }
-  return texts;
 }

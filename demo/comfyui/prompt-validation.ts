@@ -218,7 +218,7 @@ class PromptValidator {
     const spec = entry.inputs.find((item) => item.name === refusal.input);
     const details = `${refusal.input} - ${refusal.reason}`;
     verdict.errors.push(
-      problem('custom_validation_failed', 'Custom validation failed for node', details, {
+      problem('custom_validation_failed', 'The node class refuses this value', details, {
         input_name: refusal.input,
         input_config: spec?.raw ?? null,
         received_value: ownValue(inputs, refusal.input),

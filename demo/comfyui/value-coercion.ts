@@ -64,10 +64,10 @@ function invalidType(spec: InputSpec, value: unknown): ErrorItem {
 function outOfBounds(spec: InputSpec, value: unknown): ErrorItem | null {
   const { min, max } = spec.config;
   if (min !== undefined && compare(value, min) < 0) {
-    return boundProblem('value_smaller_than_min', 'smaller', 'min', min, spec, value);
+    return boundProblem('value_smaller_than_min', 'below', 'the least allowed', min, spec, value);
   }
   if (max !== undefined && compare(value, max) > 0) {
-    return boundProblem('value_bigger_than_max', 'bigger', 'max', max, spec, value);
+    return boundProblem('value_bigger_than_max', 'above', 'the most allowed', max, spec, value);
   }
   return null;
 }
@@ -92,7 +92,7 @@ function boundProblem(
 ): ErrorItem {
   return {
     type,
-    message: `Value ${String(value)} ${word} than ${bound} of ${String(limit)}`,
+    message: `${String(value)} is ${word} ${bound} ${String(limit)}`,
     details: spec.name,
     extra_info: { input_name: spec.name, input_config: spec.raw, received_value: value },
   };

@@ -4,6 +4,7 @@ import type { Inputs, NodeClass, NodeContext, NodeResult } from '../node-class.t
 import { numberInput, textInput } from '../node-class.ts';
 import { renderPictureSync } from '../picture/render.ts';
 import type { JsonObject } from '../python-json.ts';
+import { outOfMemory } from './pixel-tools.ts';
 import { dumps } from '../python-json.ts';
 
 async function runSteps(inputs: Inputs, context: NodeContext, delayMs: number): Promise<void> {
@@ -55,20 +56,13 @@ const expand: NodeClass = {
 
 const fail: NodeClass = {
   run(inputs): NodeResult {
-    if (textInput(inputs, 'kind') === 'oom') throw outOfMemory();
+    if (textInput(inputs, 'kind') === 'oom') throw outOfMemory('Asked to fail.');
     throw new NodeFailure(
       textInput(inputs, 'exception_type', 'RuntimeError'),
       textInput(inputs, 'message', 'failed'),
     );
   },
 };
-
-/** What a full graphics card looks like. */
-export function outOfMemory(): NodeFailure {
-  const message =
-    'CUDA out of memory. Tried to allocate 2.00 GiB.\nThe demo pod was told to run out of memory.';
-  return new NodeFailure('torch.OutOfMemoryError', message);
-}
 
 const block: NodeClass = {
   run: (inputs) => ({ outputs: [{ kind: 'blocked', message: textInput(inputs, 'message', 'blocked') }] }),
@@ -84,7 +78,7 @@ const lazySwitch: NodeClass = {
 const probeFail: NodeClass = {
   run(inputs): NodeResult {
     const kind = textInput(inputs, 'kind');
-    if (kind === 'oom') throw outOfMemory();
+    if (kind === 'oom') throw outOfMemory('Asked to fail.');
     throw new NodeFailure('RuntimeError', `asked to fail: ${kind}`);
   },
 };

@@ -9,7 +9,7 @@ import { kindInput, numberInput, textInput } from '../node-class.ts';
 import type { Folders } from '../output-files.ts';
 import { isFile, isInside } from '../output-files.ts';
 import type { ImageValue, Pixels } from '../values.ts';
-import { centreArea, flatPixels, invertPixels, resizePixels } from './pixel-tools.ts';
+import { assertFits, centreArea, flatPixels, invertPixels, resizePixels } from './pixel-tools.ts';
 
 /** @throws NodeFailure when the input is no image. */
 export function imageInput(inputs: Inputs, name: string): ImageValue {
@@ -20,30 +20,32 @@ export function imageInput(inputs: Inputs, name: string): ImageValue {
 
 const emptyImage: NodeClass = {
   run(inputs) {
-    const frame = flatPixels(
-      numberInput(inputs, 'width', 512),
-      numberInput(inputs, 'height', 512),
-      numberInput(inputs, 'color', 0),
-    );
-    const frames = Array.from({ length: numberInput(inputs, 'batch_size', 1) }, () => frame);
+    const width = numberInput(inputs, 'width', 512);
+    const height = numberInput(inputs, 'height', 512);
+    const count = numberInput(inputs, 'batch_size', 1);
+    assertFits(width, height, count);
+    const frame = flatPixels(width, height, numberInput(inputs, 'color', 0));
+    const frames = Array.from({ length: count }, () => frame);
     return { outputs: [{ kind: 'image', frames } satisfies ImageValue] };
   },
 };
 
 const scale: NodeClass = {
   run(inputs) {
-    const frames = imageInput(inputs, 'image').frames.map((frame) => scaleFrame(frame, inputs));
+    const { frames: originals } = imageInput(inputs, 'image');
+    const frames = originals.map((frame) => scaleFrame(frame, inputs, originals.length));
     return { outputs: [{ kind: 'image', frames } satisfies ImageValue] };
   },
 };
 
 /** A side of 0 follows the shape of the picture. */
-function scaleFrame(frame: Pixels, inputs: Inputs): Pixels {
+function scaleFrame(frame: Pixels, inputs: Inputs, count: number): Pixels {
   const wide = numberInput(inputs, 'width', 0);
   const high = numberInput(inputs, 'height', 0);
   if (wide === 0 && high === 0) return frame;
   const width = wide || Math.max(1, Math.round((frame.width * high) / frame.height));
   const height = high || Math.max(1, Math.round((frame.height * width) / frame.width));
+  assertFits(width, height, count);
   const nearest = textInput(inputs, 'upscale_method') === 'nearest-exact';
   const area = textInput(inputs, 'crop') === 'center' ? centreArea(frame, width, height) : undefined;
   return resizePixels(frame, width, height, nearest, area);
@@ -70,7 +72,7 @@ const loadImage: NodeClass = {
     const name = textInput(inputs, 'image');
     const file = inputFile(folders, name);
     const known = isInside(folders.input, file) && (await isFile(file));
-    return known ? null : { input: 'image', reason: `Invalid image file: ${name}` };
+    return known ? null : { input: 'image', reason: `there is no picture ${name}` };
   },
 };
 
@@ -80,7 +82,10 @@ function inputFile(folders: Folders, name: string): string {
 
 async function readPng(file: string, name: string): Promise<Pixels> {
   try {
-    const image = PNG.sync.read(await readFile(file));
+    const bytes = await readFile(file);
+    // Width and height stand at a fixed place: a few bytes must not make us reserve gigabytes.
+    assertFits(bytes.readUInt32BE(16), bytes.readUInt32BE(20), 1);
+    const image = PNG.sync.read(bytes);
     const data = new Uint8Array(image.width * image.height * 3);
     for (let i = 0, o = 0; i < image.data.length; i += 4, o += 3) data.set(image.data.subarray(i, i + 3), o);
     return { width: image.width, height: image.height, data };

@@ -1,4 +1,19 @@
+import { NodeFailure } from '../errors.ts';
 import type { Pixels } from '../values.ts';
+
+/** All pictures of one value together; 64 megapixels are 192 MiB. */
+const MAX_PIXELS = 64 * 1024 * 1024;
+
+/** What a full graphics card looks like. */
+export function outOfMemory(reason: string): NodeFailure {
+  return new NodeFailure('torch.OutOfMemoryError', `CUDA out of memory. ${reason}`);
+}
+
+/** @throws NodeFailure like a full graphics card, so that no workflow can take this process down. */
+export function assertFits(width: number, height: number, count: number): void {
+  if (width * height * count > MAX_PIXELS)
+    throw outOfMemory(`${count} pictures of ${width}x${height} do not fit.`);
+}
 
 /** A part of a picture, in its own pixels. */
 export interface Area {

@@ -6,7 +6,7 @@ import { previewSize, withNoise } from '../picture/preview.ts';
 import { renderPicture, renderPictureSync } from '../picture/render.ts';
 import { isNumeric } from '../python-json.ts';
 import type { ConditioningValue, ImageValue, LatentValue, PictureRequest, Pixels } from '../values.ts';
-import { blendPixels, resizePixels } from './pixel-tools.ts';
+import { assertFits, blendPixels, resizePixels } from './pixel-tools.ts';
 
 const loadCheckpoint: NodeClass = {
   async run(inputs, context) {
@@ -97,6 +97,7 @@ const decode: NodeClass = {
   async run(inputs) {
     const latent = kindInput<LatentValue>(inputs, 'samples', 'latent');
     if (!latent) throw new NodeFailure('TypeError', 'samples is not a latent');
+    assertFits(latent.width, latent.height, latent.batchSize);
     const frames: Pixels[] = [];
     for (let i = 0; i < latent.batchSize; i++) frames.push(await decodeOne(latent, i));
     return { outputs: [{ kind: 'image', frames } satisfies ImageValue] };

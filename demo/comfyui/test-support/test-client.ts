@@ -1,6 +1,6 @@
 /** Test support: a socket that keeps its frames, and the few calls every test needs. */
 import { WebSocket } from 'ws';
-import type { SimulatedComfyUi } from './simulated-comfyui.ts';
+import type { SimulatedComfyUi } from '../simulated-comfyui.ts';
 import { until } from './recording-player.ts';
 
 export interface Frame {

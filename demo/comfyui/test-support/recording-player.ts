@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { Normaliser, withoutPixels } from './recording-normaliser.ts';
-import type { SimulatedComfyUi } from './simulated-comfyui.ts';
+import type { SimulatedComfyUi } from '../simulated-comfyui.ts';
 
 type Json = Record<string, unknown>;
 
@@ -25,7 +25,7 @@ export interface RecordedLine {
 }
 
 export function readRecording(name: string): RecordedLine[] {
-  const file = new URL(`../../test/fixtures/comfyui-recordings/${name}.jsonl`, import.meta.url);
+  const file = new URL(`../../../test/fixtures/comfyui-recordings/${name}.jsonl`, import.meta.url);
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
   return lines.map((line) => JSON.parse(line) as RecordedLine);
 }

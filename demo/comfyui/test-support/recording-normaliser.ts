@@ -47,17 +47,21 @@ export class Normaliser {
   }
 
   private relaxList(list: unknown[], key: string): unknown[] {
-    if (key === 'current_outputs' || key === 'executed') return [...list].sort();
+    if (key === 'current_outputs' || key === 'executed') return sorted(list);
     const relaxed = list.map((item) => this.relax(item, ''));
     // [number, id, prompt, extra_data, outputs], where the order of outputs is that of a Python set.
     if (relaxed.length !== 5 || typeof relaxed[0] !== 'number' || !Array.isArray(relaxed[4])) return relaxed;
-    return [this.relativeNumber(relaxed[0]), ...relaxed.slice(1, 4), [...relaxed[4]].sort()];
+    return [this.relativeNumber(relaxed[0]), ...relaxed.slice(1, 4), sorted(relaxed[4])];
   }
 
   private relativeNumber(number: number): number {
     this.firstNumber ??= number;
     return number - this.firstNumber;
   }
+}
+
+function sorted(list: readonly unknown[]): unknown[] {
+  return [...list].sort((a, b) => (String(a) < String(b) ? -1 : 1));
 }
 
 function token(known: Map<string, string>, value: string, kind: string): string {
