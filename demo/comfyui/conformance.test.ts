@@ -48,7 +48,7 @@ test('the session with a checkpoint runs as recorded: sampling, cache, batch, in
   await replay('interrupted');
   await replay('reconnect-mid-run');
   await replay('socket-lost-until-end');
-});
+}, 60_000);
 
 test.each([
   'model-free-fast',

@@ -147,3 +147,26 @@ test.each([[{ kind: 'no-such-kind' }], [{}], ['not json'], [{ kind: 'crash', res
     expect(await reply.json()).toHaveProperty('error');
   },
 );
+
+test('one client that stops reading holds up every other one, while jobs go on', async () => {
+  const [sleepy, other] = [await connect(pod, 'me'), await connect(pod, 'other')];
+  sleepy.socket.pause();
+  const long = { class_type: 'PreviewAny', inputs: { source: 'x'.repeat(9_000_000) } };
+  await finished(pod, await submit(pod, { '1': long, '2': { ...long }, '3': { ...long } }));
+  for (let i = 0; i < 5; i++) await fetch(`${pod.url}/prompt`);
+  expect(JSON.stringify(other.frames.slice(1))).not.toContain('"queue_remaining":0');
+  sleepy.socket.terminate();
+  await until(() => JSON.stringify(other.frames.slice(1)).includes('"queue_remaining":0'), 'the last status');
+});
+
+test('temporary pictures are gone after a crash, saved ones are not', async () => {
+  const prompt = { ...flatImage(1), '3': { class_type: 'PreviewImage', inputs: { images: ['1', 0] } } };
+  const entry = await finished(pod, await submit(pod, prompt));
+  const [temp] = entry.outputs['3']!['images'] as Array<{ filename: string }>;
+  const view = async (query: string): Promise<number> => (await fetch(`${pod.url}/view?${query}`)).status;
+  expect(await view(`filename=${temp!.filename}&type=temp`)).toBe(200);
+  await pod.crash();
+  await pod.restart();
+  expect(await view(`filename=${temp!.filename}&type=temp`)).toBe(404);
+  expect(await view('filename=flat_00001_.png')).toBe(200);
+});

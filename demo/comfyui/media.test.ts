@@ -8,7 +8,7 @@ import { renderPicture, renderPictureSync } from './picture/render.ts';
 import { encodeAnimatedPng, encodePng } from './png.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
-import { finished, submit } from './test-support/test-client.ts';
+import { finished, flatImage, submit } from './test-support/test-client.ts';
 import type { PictureRequest, Pixels } from './values.ts';
 
 function request(text: string, seed = 7n): PictureRequest {
@@ -154,4 +154,16 @@ describe('files on disk', () => {
     const bytes = await (await fetch(`${pod.url}/view?filename=${item!.filename}&type=temp`)).arrayBuffer();
     expect(PNG.sync.read(Buffer.from(bytes))).toMatchObject({ width: 32, height: 32 });
   });
+});
+
+test('a picture carries its prompt and the workflow it was sent with', async () => {
+  const pod = await startSimulatedComfyUi({ stepDelayMs: 0 });
+  const workflow = { nodes: [{ id: 1, title: 'größer' }], version: 0.4 };
+  await finished(pod, await submit(pod, flatImage(1), { extra_data: { extra_pnginfo: { workflow } } }));
+  const bytes = readFileSync(path.join(pod.outputDir, 'flat_00001_.png')).toString('latin1');
+  expect(bytes).toContain('tEXtprompt\0{"1": {"class_type": "EmptyImage"');
+  expect(bytes).toContain(
+    'tEXtworkflow\0{"nodes": [{"id": 1, "title": "gr\\u00f6\\u00dfer"}], "version": 0.4}',
+  );
+  await pod.close();
 });

@@ -59,7 +59,7 @@ export class StepGate {
 }
 
 export async function until(done: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 8000;
+  const deadline = Date.now() + 15_000;
   while (!(await done())) {
     if (Date.now() > deadline) throw new Error(`waited too long for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
