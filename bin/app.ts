@@ -49,8 +49,12 @@ const main = async (args: readonly string[]): Promise<void> => {
   stageApp.app.synth();
 };
 
-/** A wrong configuration is the user's to put right and gets one line; anything else is ours and keeps its trace. */
+const isUsageError = (error: unknown): error is Error =>
+  error instanceof StageConfigError ||
+  (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+
+/** A wrong command is the user's to put right and gets one line; anything else is ours and keeps its trace. */
 main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(error instanceof StageConfigError ? `cdk: ${error.message}` : error);
+  console.error(isUsageError(error) ? `cdk: ${error.message.split('\n')[0]}` : error);
   process.exitCode = 1;
 });

@@ -34,6 +34,8 @@ const featureFlags = {
 export const createApp = ({ outdir, context, environment }: AppProps): StageApp => {
   const app = new App({
     outdir,
+    // A refusal leaves no assembly behind, not even an empty one.
+    autoSynth: false,
     // The same bytes with and without the CLI: no usage metadata, no construct tree.
     analyticsReporting: false,
     treeMetadata: false,
@@ -46,7 +48,7 @@ export const createApp = ({ outdir, context, environment }: AppProps): StageApp 
 
 /** Adds the one stack of the stage. `assetRoot` holds `<function>/index.mjs` for every function. */
 export const addPipeline = ({ app, config }: StageApp, assetRoot: string): PipelineStack =>
-  new PipelineStack(app, `${config.stage}-comfyui-pipeline`, { config, assetRoot });
+  new PipelineStack(app, 'Pipeline', { config, assetRoot });
 
 /** Makes `app.synth()` fail on a cdk-nag finding that nobody acknowledged. */
 export const checkApp = (app: App): void => {

@@ -30,6 +30,8 @@ export class PipelineStack extends Stack {
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
     const { config } = props;
     super(scope, id, {
+      // The stage is in the name and not in the id, from which CDK derives logical ids: stages keep the same ones.
+      stackName: `${config.stage}-comfyui-pipeline`,
       description: `ComfyUI event pipeline, stage ${config.stage}`,
       ...(config.account !== undefined && { env: { account: config.account } }),
     });

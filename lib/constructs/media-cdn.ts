@@ -37,12 +37,14 @@ export class MediaCdn extends Construct {
       comment: `${config.stage} comfyui media`,
       defaultBehavior: {
         // CDK's classes miss its interfaces under exactOptionalPropertyTypes; the cast changes nothing.
-        origin: S3BucketOrigin.withOriginAccessControl(bucket as IBucket),
+        origin: S3BucketOrigin.withOriginAccessControl(bucket as IBucket, {
+          originAccessControl: this.#accessControl(config),
+        }),
         // A key is written once, so what the edge holds never goes stale.
         cachePolicy: cloudfront.CachePolicy.CACHING_OPTIMIZED,
         // Lets S3 answer a preflight; without the Origin header it refuses.
         originRequestPolicy: cloudfront.OriginRequestPolicy.CORS_S3_ORIGIN,
-        responseHeadersPolicy: this.#headers(config.corsOrigins),
+        responseHeadersPolicy: this.#headers(config),
         allowedMethods: cloudfront.AllowedMethods.ALLOW_GET_HEAD_OPTIONS,
         viewerProtocolPolicy: overTls
           ? cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS
@@ -55,8 +57,16 @@ export class MediaCdn extends Construct {
     this.#acknowledge();
   }
 
-  #headers(origins: readonly string[]): cloudfront.ResponseHeadersPolicy {
+  #accessControl({ stage }: StageConfig): cloudfront.S3OriginAccessControl {
+    return new cloudfront.S3OriginAccessControl(this, 'AccessControl', {
+      originAccessControlName: `${stage}-comfyui-media`,
+      signing: cloudfront.Signing.SIGV4_ALWAYS,
+    });
+  }
+
+  #headers({ stage, corsOrigins: origins }: StageConfig): cloudfront.ResponseHeadersPolicy {
     return new cloudfront.ResponseHeadersPolicy(this, 'Headers', {
+      responseHeadersPolicyName: `${stage}-comfyui-media`,
       comment: 'Nothing sniffed, nothing run, read by the pages of this stage',
       securityHeadersBehavior: {
         contentTypeOptions: { override: true },

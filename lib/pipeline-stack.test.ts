@@ -1,0 +1,177 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from '@jest/globals';
+import { ENV } from '../shared-types/env-names.ts';
+import { eventFunctionNames, functionNames, functionSpecs } from './function-specs.ts';
+import { referenceOf, Template, type Properties } from './synthesized-fixture.ts';
+
+const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const templates = { local: new Template('local'), dev: new Template('dev'), prod: new Template('prod') };
+const { dev, local, prod } = templates;
+const environmentOf = (properties: Properties) =>
+  (properties['Environment'] as { Variables: Record<string, unknown> }).Variables;
+
+/** What the embedded AWS runs, or may leave out without changing what happens. */
+const knownTypes = [
+  'AWS::ApiGatewayV2::Api',
+  'AWS::ApiGatewayV2::Authorizer',
+  'AWS::ApiGatewayV2::Integration',
+  'AWS::ApiGatewayV2::Route',
+  'AWS::ApiGatewayV2::Stage',
+  'AWS::CloudFront::Distribution',
+  'AWS::CloudFront::OriginAccessControl',
+  'AWS::CloudFront::ResponseHeadersPolicy',
+  'AWS::CloudWatch::Alarm',
+  'AWS::DynamoDB::Table',
+  'AWS::Events::Archive',
+  'AWS::Events::EventBus',
+  'AWS::Events::EventBusPolicy',
+  'AWS::Events::Rule',
+  'AWS::IAM::ManagedPolicy',
+  'AWS::IAM::Policy',
+  'AWS::IAM::Role',
+  'AWS::Lambda::EventInvokeConfig',
+  'AWS::Lambda::Function',
+  'AWS::Lambda::Permission',
+  'AWS::Logs::LogGroup',
+  'AWS::S3::Bucket',
+  'AWS::S3::BucketPolicy',
+  'AWS::SQS::Queue',
+  'AWS::SQS::QueuePolicy',
+];
+
+describe.each(['local', 'dev', 'prod'] as const)('the template of %s', (stage) => {
+  const template = templates[stage];
+
+  test('is made of known types: no custom resource, nothing that runs code at deployment', () => {
+    const types = new Set(template.resources.map(({ type }) => type));
+    expect([...types].filter((type) => !knownTypes.includes(type))).toEqual([]);
+  });
+
+  test('stays far below the limits of CloudFormation', () => {
+    expect(template.resources.length).toBeLessThan(400);
+    expect(JSON.stringify(template.json).length).toBeLessThan(500_000);
+  });
+
+  test('tells clients where everything is', () => {
+    expect(Object.keys(template.json['Outputs'] as object)).toEqual([
+      'ApiUrl',
+      'WebSocketUrl',
+      'EventBusName',
+      'EventBusArn',
+      'CdnDomain',
+      'CdnUrl',
+      'MediaBucketName',
+      'WorkflowBucketName',
+      'TableName',
+      'MonitorPolicyArn',
+    ]);
+  });
+
+  test('keeps every log for a stated time', () => {
+    const logGroups = template.ofType('AWS::Logs::LogGroup');
+    expect(logGroups).toHaveLength(template.ofType('AWS::Lambda::Function').length + 1);
+    for (const { properties } of logGroups) expect(properties['RetentionInDays']).toEqual(expect.any(Number));
+  });
+
+  test('has one table that can be restored and forgets what has expired', () => {
+    const tables = template.ofType('AWS::DynamoDB::Table');
+    expect(tables.map(({ properties }) => properties)).toMatchObject([
+      {
+        TableName: `${stage}-comfyui-pipeline`,
+        BillingMode: 'PAY_PER_REQUEST',
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+      },
+    ]);
+  });
+
+  test('runs every function on arm64 and the newest Node.js, with a log group and structured logs', () => {
+    for (const { properties } of template.ofType('AWS::Lambda::Function')) {
+      expect(properties).toMatchObject({
+        Architectures: ['arm64'],
+        Runtime: 'nodejs24.x',
+        Handler: 'index.handler',
+        LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: expect.any(String) } },
+      });
+    }
+  });
+
+  test('has no address, account or region written into it but the pinned account', () => {
+    const text = JSON.stringify(template.json).replaceAll('000000000000', '');
+    expect(text).not.toMatch(/\b\d{12}\b|\b(us|eu|ap)-[a-z]+-\d\b/);
+  });
+});
+
+describe.each(functionNames)('%s', (name) => {
+  const { properties } = dev.function(name);
+
+  test('gets the time, the memory and the variables of its specification', () => {
+    const { timeoutSeconds, memoryMb, env } = functionSpecs[name];
+    expect(properties).toMatchObject({ Timeout: timeoutSeconds, MemorySize: memoryMb });
+    const expected = ['STAGE', ...env.map((key) => ENV[key])].sort();
+    expect(Object.keys(environmentOf(properties)).sort()).toEqual(expected);
+  });
+
+  test('gets every variable that its handler reads', () => {
+    const handler = join(projectRoot, 'functions', name, 'handler.ts');
+    const source = existsSync(handler) ? readFileSync(handler, 'utf8') : '';
+    const read = [...source.matchAll(/\bENV\.(\w+)/g)].map(([, key]) => ENV[key as keyof typeof ENV]);
+    expect(read.filter((variable) => !(variable in environmentOf(properties)))).toEqual([]);
+  });
+});
+
+test('every handler in functions/ is deployed', () => {
+  const folders = readdirSync(join(projectRoot, 'functions'));
+  const handlers = folders.filter((name) => existsSync(join(projectRoot, 'functions', name, 'handler.ts')));
+  expect(handlers.filter((name) => !Object.hasOwn(functionSpecs, name))).toEqual([]);
+  expect(handlers.length).toBeGreaterThan(0);
+});
+
+test('every function that the bus invokes is retried twice and then leaves the event in its queue', () => {
+  const configs = dev.ofType('AWS::Lambda::EventInvokeConfig');
+  expect(configs).toHaveLength(eventFunctionNames.length);
+  for (const name of eventFunctionNames) {
+    const { logicalId } = dev.function(name);
+    const config = configs.find(({ properties }) => referenceOf(properties['FunctionName']) === logicalId);
+    const { MaximumRetryAttempts, DestinationConfig } = config!.properties as {
+      MaximumRetryAttempts: number;
+      DestinationConfig: { OnFailure: { Destination: unknown } };
+    };
+    expect(MaximumRetryAttempts).toBe(2);
+    const queue = dev.get(referenceOf(DestinationConfig.OnFailure.Destination) ?? '');
+    expect(queue.properties['QueueName']).toBe(`dev-comfyui-${name}-dlq`);
+  }
+});
+
+test('functions are told the address of the live stage as browsers see it', () => {
+  const endpoint = environmentOf(dev.function('job-progress').properties)['WEBSOCKET_API_ENDPOINT'];
+  const url = (dev.json['Outputs'] as Record<string, { Value: unknown }>)['WebSocketUrl']!.Value;
+  expect(endpoint).toEqual(url);
+  expect(JSON.stringify(endpoint)).toMatch(/"ApiEndpoint"\]\},"\/live"/);
+});
+
+describe('stages', () => {
+  const logicalIds = (template: Template) => template.resources.map(({ logicalId }) => logicalId).sort();
+
+  test('dev and prod are made of the same resources', () => {
+    expect(logicalIds(prod)).toEqual(logicalIds(dev));
+  });
+
+  test('local lacks the authorizers and nothing else', () => {
+    const missing = logicalIds(dev).filter((id) => !logicalIds(local).includes(id));
+    expect(missing.filter((id) => !/authoriz/i.test(id))).toEqual([]);
+    expect(missing).toHaveLength(7);
+    expect(logicalIds(local).filter((id) => !logicalIds(dev).includes(id))).toEqual([]);
+  });
+
+  test('prod alone keeps its data when the stack goes', () => {
+    const policyOf = (template: Template) =>
+      Object.values(template.json['Resources'] as Record<string, { Type: string; DeletionPolicy?: string }>)
+        .filter(({ Type }) => Type === 'AWS::S3::Bucket' || Type === 'AWS::DynamoDB::Table')
+        .map(({ DeletionPolicy }) => DeletionPolicy);
+    expect(policyOf(prod)).toEqual(['Retain', 'Retain', 'Retain']);
+    expect(policyOf(dev)).toEqual(['Delete', 'Delete', 'Delete']);
+  });
+});

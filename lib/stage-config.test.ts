@@ -1,0 +1,91 @@
+import { describe, expect, test } from '@jest/globals';
+import { loadStageConfig, StageConfigError, type StageInputs } from './stage-config.ts';
+
+const nothing: StageInputs = {
+  stage: undefined,
+  jwtIssuer: undefined,
+  jwtAudience: undefined,
+  corsOrigins: undefined,
+};
+const issued = { jwtIssuer: 'https://issuer.example.com/', jwtAudience: 'comfyui' };
+
+const refusalOf = (inputs: Partial<StageInputs>): StageConfigError => {
+  try {
+    loadStageConfig({ ...nothing, ...inputs });
+  } catch (error) {
+    if (error instanceof StageConfigError) return error;
+    throw error;
+  }
+  throw new Error('was not refused');
+};
+
+describe('the stage', () => {
+  test('is local when nobody names one, and has no authentication', () => {
+    const config = loadStageConfig(nothing);
+    expect([config.stage, config.auth]).toEqual(['local', { kind: 'none' }]);
+  });
+
+  test('local is pinned to an account that does not exist', () => {
+    expect(loadStageConfig(nothing).account).toBe('000000000000');
+  });
+
+  test.each(['toString', '__proto__', 'Prod', 'production', ' dev'])('"%s" is refused by name', (stage) => {
+    const refusal = refusalOf({ stage, ...issued });
+    expect(refusal.code).toBe('stage.unknown');
+    expect(refusal.message).toContain('local, dev, prod');
+  });
+});
+
+describe.each(['dev', 'prod'])('stage %s', (stage) => {
+  test('takes issuer and audience', () => {
+    expect(loadStageConfig({ ...nothing, stage, ...issued }).auth).toEqual({
+      kind: 'jwt',
+      issuer: issued.jwtIssuer,
+      audience: 'comfyui',
+    });
+  });
+
+  test.each([
+    ['issuer', { jwtAudience: 'comfyui' }, '-c jwtIssuer='],
+    ['audience', { jwtIssuer: issued.jwtIssuer }, '-c jwtAudience='],
+    ['non-empty issuer', { ...issued, jwtIssuer: '' }, '-c jwtIssuer='],
+  ])('is refused without an %s, in one line that says what to set', (_, inputs, hint) => {
+    const refusal = refusalOf({ stage, ...inputs });
+    expect(refusal.code).toBe('stage.noAuth');
+    expect(refusal.message).toContain(hint);
+    expect(refusal.message).not.toContain('\n');
+  });
+
+  test.each(['http://issuer.example.com', 'issuer.example.com', 'javascript:alert(1)'])(
+    'refuses the issuer %s',
+    (jwtIssuer) => {
+      expect(refusalOf({ stage, ...issued, jwtIssuer }).code).toBe('stage.badIssuer');
+    },
+  );
+
+  test('serves its media over https and refuses loopback workers', () => {
+    const config = loadStageConfig({ ...nothing, stage, ...issued });
+    expect(config.cdnScheme).toBe('https');
+    expect(config.workerAddressPolicy).not.toBe('any');
+  });
+
+  test('never opens itself to every origin, whether by its own list or by an input', () => {
+    expect(loadStageConfig({ ...nothing, stage, ...issued }).corsOrigins).not.toContain('*');
+    expect(refusalOf({ stage, ...issued, corsOrigins: 'https://a.example,*' }).code).toBe('stage.badOrigin');
+  });
+
+  test('takes other origins from the deployment', () => {
+    const corsOrigins = 'https://a.example, https://b.example:8443';
+    expect(loadStageConfig({ ...nothing, stage, ...issued, corsOrigins }).corsOrigins).toEqual([
+      'https://a.example',
+      'https://b.example:8443',
+    ]);
+  });
+
+  test.each(['https://a.example/', 'https://a.example/page', 'a.example', 'null'])(
+    'refuses the origin %s, which no browser sends',
+    (corsOrigins) => {
+      expect(refusalOf({ stage, ...issued, corsOrigins }).code).toBe('stage.badOrigin');
+    },
+  );
+});
