@@ -1,0 +1,19 @@
+/** Workflows to begin with, as text: parsing would round the digits of their seeds. */
+import animated from './workflows/animated_v1.json?raw';
+import imageBatch from './workflows/image_batch_v1.json?raw';
+import textToImage from './workflows/text_to_image_v1.json?raw';
+import upscale from './workflows/upscale_v1.json?raw';
+
+export interface ExampleWorkflow {
+  readonly id: string;
+  readonly label: string;
+  /** API format. */
+  readonly text: string;
+}
+
+export const exampleWorkflows: readonly [ExampleWorkflow, ...ExampleWorkflow[]] = [
+  { id: 'text_to_image_v1', label: 'Text to image', text: textToImage },
+  { id: 'image_batch_v1', label: 'Batch of four', text: imageBatch },
+  { id: 'animated_v1', label: 'Animated WebP', text: animated },
+  { id: 'upscale_v1', label: 'Invert and upscale (no model)', text: upscale },
+];
