@@ -19,7 +19,7 @@ export const handler = lazily(() => {
     outputs: createOutputStore({ table, clock }),
     connections: createConnectionStore({ table, clock }),
     subscriptions: createSubscriptionStore({ table, clock }),
-    pusher: createPusher({ webSocketApiEndpoint: env.WEBSOCKET_API_ENDPOINT, clock }),
+    pusher: createPusher({ webSocketApiEndpoint: env.WEBSOCKET_API_ENDPOINT }),
     logger: createLogger({ functionName: 'subscribe' }),
   });
 });

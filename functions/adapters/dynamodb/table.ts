@@ -1,0 +1,67 @@
+/**
+ * The one table. `pk` and `sk` are strings; `expiresAt` (seconds since the epoch) is its TTL attribute.
+ *
+ * | item | pk | sk |
+ * | --- | --- | --- |
+ * | job | `JOB#<jobId>` | `JOB` |
+ * | node transitions of one event | `JOB#<jobId>` | `NODES#<attempt>#<sequence>` |
+ * | outputs of an ended attempt | `JOB#<jobId>` | `OUTPUTS#<attempt>#<chunk>` |
+ * | pending job | `QUEUE` | `<10 - priority>#<queuedAt>#<jobId>` |
+ * | worker | `WORKERS` | `<workerId>` |
+ * | connection | `CONNECTION#<connectionId>` | `CONNECTION` |
+ */
+import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type * as z from 'zod';
+import { PipelineError } from '../../core/errors.ts';
+import type { Clock } from '../../core/ports.ts';
+
+export interface Table {
+  readonly tableName: string;
+  readonly client: DynamoDBDocumentClient;
+}
+
+export interface StoreOptions {
+  readonly table: Table;
+  readonly clock: Clock;
+}
+
+/** Jobs and all that belongs to them are kept this long after the last change. */
+const KEEP_DAYS = 30;
+
+/** Value of `expiresAt` for something that is kept `days` from `nowMs` on. */
+export const expiryOf = (nowMs: number, days = KEEP_DAYS): number => Math.floor(nowMs / 1000) + days * 86_400;
+
+/** Endpoint, region and credentials come from the standard AWS variables. */
+export const createTable = ({ tableName }: { readonly tableName: string }): Table => ({
+  tableName,
+  client: DynamoDBDocumentClient.from(new DynamoDBClient({ maxAttempts: 6 }), {
+    marshallOptions: { removeUndefinedValues: true },
+  }),
+});
+
+/** Runs a conditional write; undefined when its condition did not hold, which is a normal answer. */
+export const whenConditionHolds = async <T>(write: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await write;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return undefined;
+    throw error;
+  }
+};
+
+/**
+ * Reads a stored row as what it should be.
+ * @throws PipelineError `row.invalid`, naming the key and the field
+ */
+export const readRow = <S extends z.ZodType>(
+  schema: S,
+  row: Readonly<Record<string, unknown>>,
+): z.infer<S> => {
+  const read = schema.safeParse(row);
+  if (read.success) return read.data;
+  const issue = read.error.issues[0];
+  const where = `${String(row['pk'])} / ${String(row['sk'])}`;
+  const what = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`;
+  throw new PipelineError('row.invalid', `stored item ${where}: ${what}`, { retryable: false });
+};

@@ -1,0 +1,13 @@
+/** JSON lines on stdout, one stable code each. */
+import { pino } from 'pino';
+import type { Logger } from '../core/ports.ts';
+
+/** `LOG_LEVEL` (`info` by default) is pino's. */
+export const createLogger = ({ functionName }: { readonly functionName: string }): Logger => {
+  const lines = pino({ level: process.env['LOG_LEVEL'] ?? 'info', base: { function: functionName } });
+  return {
+    info: (code, data = {}) => lines.info(data, code),
+    warn: (code, data = {}) => lines.warn(data, code),
+    error: (code, data = {}) => lines.error(data, code),
+  };
+};

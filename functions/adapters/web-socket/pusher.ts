@@ -1,0 +1,34 @@
+/** Sends to browsers through API Gateway's management API of the WebSocket stage. */
+import {
+  ApiGatewayManagementApiClient,
+  GoneException,
+  PostToConnectionCommand,
+} from '@aws-sdk/client-apigatewaymanagementapi';
+import type { Pusher } from '../../core/ports.ts';
+
+/** Seed 003 names the endpoint as browsers see it (`wss://`); the management API is the same address over HTTP. */
+export const managementEndpoint = (webSocketApiEndpoint: string): string =>
+  webSocketApiEndpoint.replace(/^ws(s?):/, 'http$1:');
+
+export const createPusher = ({ webSocketApiEndpoint }: { readonly webSocketApiEndpoint: string }): Pusher => {
+  const client = new ApiGatewayManagementApiClient({
+    endpoint: managementEndpoint(webSocketApiEndpoint),
+    maxAttempts: 4,
+  });
+  return {
+    send: async (connectionId, message) => {
+      try {
+        await client.send(
+          new PostToConnectionCommand({
+            ConnectionId: connectionId,
+            Data: Buffer.from(JSON.stringify(message)),
+          }),
+        );
+        return 'sent';
+      } catch (error) {
+        if (error instanceof GoneException) return 'gone';
+        throw error;
+      }
+    },
+  };
+};
