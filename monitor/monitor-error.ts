@@ -18,3 +18,10 @@ export class MonitorError extends Error {
     this.retryable = options.retryable;
   }
 }
+
+/** `code` of a system or SDK error; undefined where there is none. Errors of another realm count too. */
+export const errorCode = (error: unknown): string | undefined => {
+  const code: unknown =
+    typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+};

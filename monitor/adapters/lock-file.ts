@@ -2,7 +2,7 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { MonitorError } from '../monitor-error.ts';
+import { errorCode, MonitorError } from '../monitor-error.ts';
 
 /** Start time tells a process from a later one with the same pid (in a container it is always 1). */
 const ownerSchema = z.object({ pid: z.number().int().positive(), startedAt: z.string().nullable() });
@@ -19,7 +19,7 @@ const isRunning = (pid: number): boolean => {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return errorCode(error) === 'EPERM';
   }
 };
 
@@ -42,7 +42,7 @@ const tryCreate = async (path: string, owner: Owner): Promise<boolean> => {
     await file.close();
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   }
 };

@@ -93,6 +93,13 @@ export const retryDelay = (tries: number, throttled: boolean, random: () => numb
   random() *
   Math.min((throttled ? BACKOFF_THROTTLED_MS : BACKOFF_FIRST_MS) * 2 ** Math.min(tries, 10), BACKOFF_MAX_MS);
 
+/** The SDK names an error after the service's code. */
+const nameOf = (error: unknown): string => {
+  const name: unknown =
+    typeof error === 'object' && error !== null && 'name' in error ? error.name : undefined;
+  return typeof name === 'string' ? name : 'UnknownError';
+};
+
 export const createPublisher = (dependencies: PublisherDependencies): Publisher => {
   const { client, busName, workerId, metrics, now, random, settled, log } = dependencies;
   const lines = new Map<string, Line>();
@@ -182,7 +189,7 @@ export const createPublisher = (dependencies: PublisherDependencies): Publisher 
   };
 
   const refuse = (batch: readonly [Line, Waiting][], error: unknown): void => {
-    const code = error instanceof Error ? error.name : 'UnknownError';
+    const code = nameOf(error);
     const [only] = batch;
     if (POISON.has(code) && batch.length === 1 && only !== undefined) return quarantine(...only, code);
     log.warn({ code: 'monitor.publishFailed', error: code, entries: batch.length }, 'PutEvents failed');

@@ -22,7 +22,7 @@ const COST: Record<RecordingName, number> = {
   interrupted: 7,
   'model-free-fast': 5,
   'out-of-memory': 4,
-  'queued-two-then-cancel-second': 33,
+  'queued-two-then-cancel-second': 31,
   'reconnect-mid-run': 17,
   'socket-lost-until-end': 7,
   'text-to-image': 18,

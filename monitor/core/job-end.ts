@@ -134,17 +134,24 @@ export const cancelJob = (
   durationMs: number | null = elapsed(turn, job),
 ): void => close(turn, job, 'Job Cancelled', { reason, durationMs });
 
+/** An error that the history names without details; the frame may have had them. */
+const knownError = (job: Job, entry: HistoryEntry): ExecutionErrorData | undefined => {
+  if (job.phase.kind === 'ending' && job.phase.claim.kind === 'error') return job.phase.claim.error;
+  const named = messagesOf(entry).some((m) => Array.isArray(m) && m[0] === 'execution_error');
+  return named || entry.status?.status_str === 'error'
+    ? { prompt_id: job.promptId, timestamp: undefined }
+    : undefined;
+};
+
 const failByHistory = (
   turn: Turn,
   job: Job,
   error: ExecutionErrorData | undefined,
   durationMs: number | null,
 ): void => {
-  if (error !== undefined) failByError(turn, job, error, durationMs);
-  else {
-    const message = 'ComfyUI kept no status and no outputs of the prompt.';
-    close(turn, job, 'Job Failed', { reason: 'noStatus', message, durationMs });
-  }
+  if (error !== undefined) return failByError(turn, job, error, durationMs);
+  const message = 'ComfyUI kept no status and no outputs of the prompt.';
+  return close(turn, job, 'Job Failed', { reason: 'noStatus', message, durationMs });
 };
 
 /** Ends the job as its history says: the last terminal message decides. */
@@ -154,8 +161,9 @@ export const settleByHistory = (turn: Turn, job: Job, entry: HistoryEntry): void
   replayHistory(turn, job, entry);
   const durationMs = durationOf(turn, job, entry);
   if (outcome.kind === 'interrupted') cancelJob(turn, job, 'interrupted', durationMs);
-  else if (outcome.kind === 'failed') failByHistory(turn, job, outcome.error, durationMs);
-  else {
+  else if (outcome.kind === 'failed') {
+    failByHistory(turn, job, outcome.error ?? knownError(job, entry), durationMs);
+  } else {
     const { files, texts } = outputsOfHistory(entry);
     const outputCount = files.length + texts.length;
     complete(turn, job, { verified: outcome.verified, outputCount, durationMs });

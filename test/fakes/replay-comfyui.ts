@@ -311,7 +311,7 @@ export const startReplayComfyUi = async (
     sockets.set(socket, clientId);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => undefined);
-    socket.on('message', (data) => received.push(String(data)));
+    socket.on('message', (data) => received.push((data as Buffer).toString('utf8')));
     socket.send(statusFrame(clientId));
     if (running?.clientId === clientId) {
       const [node] = Object.keys(asObject(recorded.workflow));
