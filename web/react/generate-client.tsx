@@ -9,9 +9,9 @@ const TITLES: Readonly<Record<GenerationStatus, string>> = {
   submitting: 'Submitting',
   pending: 'Queued',
   assigned: 'Starting',
-  running: 'Generating',
+  running: 'Running',
   retrying: 'Trying again',
-  completed: 'Done',
+  completed: 'Finished',
   failed: 'Failed',
   cancelled: 'Cancelled',
 };

@@ -102,6 +102,12 @@ const statusOf = ({ status, retry }: JobState): GenerationStatus => {
   return status === 'pending' && retry !== null ? 'retrying' : status;
 };
 
+/** A node that counts no steps reports 1 of 1: nothing worth showing. */
+const stepsOf = (progress: JobState['progress']): Pick<GenerationProgress, 'step' | 'steps'> =>
+  progress !== null && progress.nodeMaxProgress > 1
+    ? { step: progress.nodeProgress, steps: progress.nodeMaxProgress }
+    : { step: 0, steps: 0 };
+
 const progressOf = ({
   percentage,
   progress,
@@ -112,9 +118,7 @@ const progressOf = ({
   percentage,
   totalNodes,
   cachedNodes,
-  step: progress?.nodeProgress ?? 0,
-  // A node that counts no steps reports 1 of 1: nothing worth showing.
-  steps: progress !== null && progress.nodeMaxProgress > 1 ? progress.nodeMaxProgress : 0,
+  ...stepsOf(status === 'running' ? progress : null),
   completedNodes: status === 'completed' ? totalNodes : (progress?.completedNodes ?? 0),
 });
 
