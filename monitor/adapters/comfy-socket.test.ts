@@ -1,0 +1,76 @@
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { until } from '../test-support/monitor-bench.ts';
+import { keepConnected, reconnectDelay } from './comfy-socket.ts';
+
+let server: WebSocketServer;
+const ending = { now: new AbortController() };
+afterEach(async () => {
+  ending.now.abort();
+  ending.now = new AbortController();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const open = async () => {
+  server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  await new Promise((resolve) => server.once('listening', resolve));
+  const log: string[] = [];
+  const peers: WebSocket[] = [];
+  const headers: NodeJS.Dict<string | string[]>[] = [];
+  let most = 0;
+  server.on('connection', (socket, request) => {
+    peers.push(socket);
+    headers.push(request.headers);
+    most = Math.max(most, server.clients.size);
+    socket.on('message', (data) => log.push((data as Buffer).toString()));
+  });
+  const listener = {
+    opened: () => void log.push('opened'),
+    frame: (data: Buffer) => void log.push(`frame ${data.length}`),
+    closed: () => void log.push('closed'),
+  };
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws?clientId=m`;
+  return {
+    socket: keepConnected(url, ending.now.signal, listener, () => 0),
+    log,
+    peers,
+    headers,
+    most: () => most,
+  };
+};
+
+describe('the socket to ComfyUI', () => {
+  test('asks for metadata first, sends no origin and no compression', async () => {
+    const { log, headers } = await open();
+    await until('flags', () => log.length === 2);
+    expect(log).toContain('{"type":"feature_flags","data":{"supports_preview_metadata":true}}');
+    expect(headers[0]).not.toHaveProperty('origin');
+    expect(headers[0]).not.toHaveProperty('sec-websocket-extensions');
+  });
+
+  test('is replaced only after the old one is closed, also when renewed', async () => {
+    const { socket, peers, log, most } = await open();
+    for (let n = 1; n <= 3; n += 1) {
+      await until('connected', () => log.filter((l) => l === 'opened').length === n);
+      if (n === 2) peers[1]!.terminate();
+      else socket.renew();
+    }
+    await until('connected again', () => peers.length === 4);
+    expect(most()).toBe(1);
+    expect(log.filter((l) => l === 'closed').length).toBeGreaterThanOrEqual(3);
+  });
+
+  test('ends for good when its signal is aborted', async () => {
+    const { socket, log } = await open();
+    await until('connected', () => log.includes('opened'));
+    ending.now.abort();
+    await socket.done;
+    expect(server.clients.size).toBeLessThanOrEqual(1);
+    expect(log.at(-1)).toBe('closed');
+  });
+});
+
+test('the delay before a reconnect grows from a quarter of a second to half a minute', () => {
+  expect([0, 1, 7, 99].map((tries) => reconnectDelay(tries, () => 1))).toEqual([250, 500, 30_000, 30_000]);
+});

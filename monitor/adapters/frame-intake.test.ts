@@ -1,0 +1,102 @@
+import { describe, expect, test } from '@jest/globals';
+import { createFrameIntake } from './frame-intake.ts';
+import { createMetrics } from './metrics.ts';
+
+const state = (promptId: string, done: number, size = 200): Buffer => {
+  const node = (i: number) => ({
+    value: 1,
+    max: 1,
+    state: i < done ? 'finished' : 'running',
+    node_id: String(i),
+  });
+  const nodes = Object.fromEntries(Array.from({ length: size }, (_, i) => [String(i), node(i)]));
+  const text = JSON.stringify({ type: 'progress_state', data: { prompt_id: promptId, nodes } });
+  return Buffer.from(text.replaceAll('":', '": ').replaceAll(',"', ', "'));
+};
+const success = Buffer.from('{"type": "execution_success", "data": {"prompt_id": "p", "timestamp": 1}}');
+const executing = Buffer.from('{"type": "executing", "data": {"node": "1", "prompt_id": "p"}}');
+const finishedIn = (inputs: readonly unknown[]): number[] =>
+  inputs.flatMap((input) => {
+    const { frame } = input as {
+      frame: { type: string; data: { nodes: Record<string, { state: string }> } };
+    };
+    return frame.type === 'progress_state'
+      ? [Object.values(frame.data.nodes).filter((n) => n.state === 'finished').length]
+      : [];
+  });
+
+describe('large progress frames', () => {
+  test('are parsed once in an interval: the first at once, the latest at its end', () => {
+    const metrics = createMetrics();
+    const intake = createFrameIntake(metrics);
+    expect(finishedIn(intake.read(state('p', 1), false, 0))).toEqual([1]);
+    for (let n = 2; n <= 50; n += 1) expect(intake.read(state('p', n), false, n)).toEqual([]);
+    expect(intake.release(249)).toEqual([]);
+    expect(intake.dueAt()).toBe(250);
+    expect(finishedIn(intake.release(250))).toEqual([50]);
+    expect(intake.dueAt()).toBe(Infinity);
+    expect(metrics.value('frames_coalesced_total')).toBe(48);
+  });
+
+  test('are told before the frame that ends their prompt, and before those of another prompt', () => {
+    const intake = createFrameIntake(createMetrics());
+    intake.read(state('p', 1), false, 0);
+    intake.read(state('p', 2), false, 1);
+    expect(intake.read(executing, false, 2)).toHaveLength(1);
+    expect(finishedIn(intake.read(success, false, 3))).toEqual([2]);
+    intake.read(state('p', 3), false, 4);
+    expect(finishedIn(intake.read(state('q', 7), false, 5))).toEqual([3, 7]);
+  });
+
+  test('do not hold small ones back', () => {
+    const intake = createFrameIntake(createMetrics());
+    for (let n = 0; n < 3; n += 1) expect(intake.read(state('p', n, 3), false, n)).toHaveLength(1);
+  });
+});
+
+test.each<[string, Buffer, boolean]>([
+  ['an empty text', Buffer.alloc(0), false],
+  ['half a frame', Buffer.from('{"type": "progress_state", "data": {"prompt_id": "p", "nodes": {'), false],
+  ['invalid UTF-8', Buffer.from([0xff, 0xfe, 0x80]), false],
+  ['a BOM', Buffer.from('\ufeff{}'), false],
+  ['an array as data', Buffer.from('{"type":"executing","data":[]}'), false],
+])('%s is counted and skipped', (_name, data, isBinary) => {
+  const metrics = createMetrics();
+  expect(createFrameIntake(metrics).read(data, isBinary, 0)).toEqual([]);
+  expect(metrics.value('frames_invalid_total')).toBe(1);
+});
+
+test('NaN and Infinity are read as null and counted', () => {
+  const metrics = createMetrics();
+  const frame =
+    '{"type": "progress", "data": {"value": NaN, "max": -Infinity, "prompt_id": "p", "node": "1"}}';
+  expect(createFrameIntake(metrics).read(Buffer.from(frame), false, 0)).toMatchObject([
+    { kind: 'frame', frame: { data: { value: null, max: null } } },
+  ]);
+  expect(metrics.value('frames_repaired_total')).toBe(1);
+});
+
+describe('binary frames', () => {
+  const read = (...bytes: (number | Buffer)[]): unknown => {
+    const data = Buffer.concat(bytes.map((b) => (typeof b === 'number' ? Buffer.from([0, 0, 0, b]) : b)));
+    return createFrameIntake(createMetrics()).read(data, true, 0)[0];
+  };
+  const metadata = Buffer.from('{"node_id":"3","prompt_id":"p","image_type":"image/png"}');
+  test.each<[string, unknown, object]>([
+    ['a JPEG preview', read(1, 1, Buffer.from('x')), { kind: 'preview', imageType: 'image/jpeg' }],
+    ['a preview of format 99', read(1, 99), { kind: 'invalid' }],
+    ['text', read(3, 1, Buffer.from('7hello')), { kind: 'text', nodeId: '7' }],
+    [
+      'a preview with metadata',
+      read(4, metadata.length, metadata),
+      { kind: 'previewWithMetadata', promptId: 'p', nodeId: '3' },
+    ],
+    ['metadata that is no JSON', read(4, 2, Buffer.from('{x')), { kind: 'invalid' }],
+    ['a lying length', read(4, Buffer.from([0xff, 0xff, 0xff, 0xff])), { kind: 'invalid' }],
+    ['an unknown event', read(5), { kind: 'unknown', event: 5 }],
+    ['no bytes', read(), { kind: 'invalid' }],
+    ['three bytes', read(Buffer.alloc(3)), { kind: 'invalid' }],
+  ])('%s', (_name, input, frame) => {
+    expect(input).toMatchObject({ kind: 'binary', frame });
+  });
+});
