@@ -104,7 +104,7 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
     timeoutSeconds: 29,
     memoryMb: 1024,
     env: ['tableName', 'workflowBucketName', 'eventBusName'],
-    tableActions: [...write, 'DeleteItem'],
+    tableActions: ['PutItem'],
     workflowActions: ['PutObject'],
     publishes: true,
   },
@@ -115,18 +115,19 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
     tableActions: [...read, 'Query'],
     workflowActions: ['GetObject'],
   },
-  connect: { timeoutSeconds: 10, memoryMb: 256, env: ['tableName'], tableActions: write },
+  connect: { timeoutSeconds: 10, memoryMb: 256, env: ['tableName'], tableActions: ['PutItem'] },
   disconnect: {
     timeoutSeconds: 10,
     memoryMb: 256,
     env: ['tableName'],
-    tableActions: [...read, 'UpdateItem', 'DeleteItem', 'Query'],
+    tableActions: [...read, 'UpdateItem', 'DeleteItem'],
   },
   subscribe: {
     timeoutSeconds: 10,
     memoryMb: 256,
     env: ['tableName', 'webSocketApiEndpoint'],
-    tableActions: [...read, 'UpdateItem'],
+    // The snapshot of an ended job lists its outputs, which Query finds.
+    tableActions: [...read, 'UpdateItem', 'Query'],
     pushes: true,
   },
   'authorize-connection': {
