@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { errorReply, httpHandler, type HttpHandler } from '../adapters/http/http-handler.ts';
-import { isTerminal, type Job } from '../core/job.ts';
+import { outputsOfJob } from '../core/job-outputs.ts';
+import type { Job } from '../core/job.ts';
 import type { JobStore, Logger, OutputStore, WorkflowStore } from '../core/ports.ts';
 import { taskViewOf } from '../core/task-view.ts';
 
@@ -18,7 +19,7 @@ const taskBody = (view: ReturnType<typeof taskViewOf>, workflowText: string): st
   `${JSON.stringify(view).slice(0, -1)},"payload":${workflowText}}`;
 
 const viewOf = async (job: Job, { outputs }: GetTaskDependencies): Promise<ReturnType<typeof taskViewOf>> =>
-  taskViewOf(job, isTerminal(job.status) ? await outputs.get(job.jobId, job.attempt) : undefined);
+  taskViewOf(job, await outputsOfJob(job, outputs));
 
 /** GET /api/v1/tasks/{id} → the task of this user, or 404. */
 export const createGetTaskHandler = (dependencies: GetTaskDependencies): HttpHandler =>

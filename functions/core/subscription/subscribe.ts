@@ -6,8 +6,9 @@ import {
   type PushMessage,
   type PushOf,
 } from '../../../shared-types/index.ts';
-import { isTerminal, type Job } from '../job.ts';
+import { outputsOfJob } from '../job-outputs.ts';
 import { snapshotOf } from '../job-snapshot.ts';
+import type { Job } from '../job.ts';
 import type { ConnectionStore, JobStore, OutputStore, Pusher, SubscriptionStore } from '../ports.ts';
 
 export interface SubscribeDependencies {
@@ -54,7 +55,7 @@ export const readSubscribeRequest = (body: string | undefined): SubscribeReading
 };
 
 const snapshot = async (job: Job, outputs: OutputStore): Promise<PushMessage> =>
-  snapshotOf(job, isTerminal(job.status) ? await outputs.get(job.jobId, job.attempt) : undefined);
+  snapshotOf(job, await outputsOfJob(job, outputs));
 
 const follow = async (
   jobId: string,

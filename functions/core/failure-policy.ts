@@ -1,0 +1,42 @@
+/** Which failures a repetition can cure, and when to repeat (error categories of seed 002). */
+import type { FailureReason } from '../../shared-types/index.ts';
+import type { Job } from './job.ts';
+
+/**
+ * `transient`: the surroundings failed, the same attempt elsewhere or later may succeed; `recoverable`: worth one
+ * more try; `permanent`: the workflow is wrong; `fatal`: nobody knows what happened.
+ */
+export type FailureCategory = 'transient' | 'recoverable' | 'permanent' | 'fatal';
+
+const CATEGORIES: Readonly<Record<FailureReason, FailureCategory>> = {
+  comfyRestarted: 'transient',
+  vanished: 'transient',
+  workerLost: 'transient',
+  workerStalled: 'transient',
+  dispatchFailed: 'transient',
+  interrupted: 'transient',
+  outOfMemory: 'recoverable',
+  nodeError: 'permanent',
+  badWorkflow: 'permanent',
+  timeout: 'permanent',
+  noStatus: 'fatal',
+  internal: 'fatal',
+};
+
+export const categoryOf = (reason: FailureReason): FailureCategory => CATEGORIES[reason];
+
+const FIRST_DELAY_SECONDS = 10;
+const MAX_DELAY_SECONDS = 300;
+
+/** True when another attempt is allowed and can help. */
+export const mayRetry = (job: Job, reason: FailureReason): boolean => {
+  if (job.retryCount >= job.maxRetries) return false;
+  const category = categoryOf(reason);
+  return category === 'transient' || (category === 'recoverable' && job.retryCount === 0);
+};
+
+/** 10 s, then doubled up to five minutes, plus up to a fifth of jitter. `random` is in [0, 1). */
+export const retryDelaySeconds = (retryCount: number, random: number): number => {
+  const delay = Math.min(FIRST_DELAY_SECONDS * 2 ** retryCount, MAX_DELAY_SECONDS);
+  return Math.round(delay * (1 + random / 5) * 10) / 10;
+};

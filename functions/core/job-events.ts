@@ -1,0 +1,57 @@
+/** What a monitor's event changes on its job. States move forward only; a late event finds its condition broken. */
+import type { DetailOf, JobProgress, JobStatus, MonitorDetailType } from '../../shared-types/index.ts';
+import { ACTIVE_STATUSES, type JobChange, type JobGuard } from './job.ts';
+import { progressMessage } from './progress-message.ts';
+
+type JobDetailType = Exclude<MonitorDetailType, `Monitor ${string}`>;
+
+/**
+ * The condition of every job event: this attempt, this worker (the lease holder), this prompt, and newer than
+ * what was applied. It gives idempotence, order, and protection from a forged worker.
+ */
+export const guardOf = (
+  detail: Pick<DetailOf<JobDetailType>, 'jobId' | 'attempt' | 'workerId' | 'promptId' | 'sequence'>,
+  statuses: readonly JobStatus[] = ACTIVE_STATUSES,
+): JobGuard => ({
+  jobId: detail.jobId,
+  statuses,
+  attempt: detail.attempt,
+  workerId: detail.workerId,
+  promptId: detail.promptId,
+  eventSequenceBelow: detail.sequence,
+});
+
+export const startedChange = (detail: DetailOf<'Job Started'>): JobChange => ({
+  guard: guardOf(detail),
+  patch: { status: 'running', startedAt: detail.timestamp, eventSequence: detail.sequence },
+});
+
+export const progressOf = (detail: DetailOf<'Node Progress Update'>): JobProgress => {
+  const { nodeId, displayNodeId, nodeName, nodeType, nodeProgress, nodeMaxProgress, nodePercentage } = detail;
+  const { nodeState, parentNodeId, realNodeId, overallPercentage, completedNodes, cachedNodes } = detail;
+  const { totalNodes, runningNodes } = detail;
+  return {
+    nodeId,
+    displayNodeId,
+    nodeName,
+    nodeType,
+    nodeProgress,
+    nodeMaxProgress,
+    nodePercentage,
+    nodeState,
+    ...(parentNodeId === undefined ? {} : { parentNodeId }),
+    ...(realNodeId === undefined ? {} : { realNodeId }),
+    overallPercentage,
+    completedNodes,
+    cachedNodes,
+    totalNodes,
+    runningNodes,
+    message: progressMessage(detail),
+  };
+};
+
+/** Progress makes a job running as well: `Job Started` may come later, or be lost. */
+export const progressChange = (detail: DetailOf<'Node Progress Update'>): JobChange => ({
+  guard: guardOf(detail),
+  patch: { status: 'running', progress: progressOf(detail), eventSequence: detail.sequence },
+});
