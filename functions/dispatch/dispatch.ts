@@ -1,5 +1,6 @@
 /** What wakes the dispatcher, and what each wake-up says about a worker before the queue is served. */
 import type { DetailOf, PipelineEvent } from '../../shared-types/index.ts';
+import { eventHandler, type LambdaHandler } from '../adapters/lambda/event-handler.ts';
 import { dispatchPending, type DispatchReport } from '../core/dispatch/dispatch.ts';
 import type { DispatchDependencies } from '../core/dispatch/ports.ts';
 import { sweep } from '../core/dispatch/sweep.ts';
@@ -63,4 +64,27 @@ export const onDispatchEvent = async (
 export const onSweep = async (deps: WakeUpDependencies): Promise<DispatchReport> => {
   await sweep(deps);
   return dispatchPending(deps);
+};
+
+/** EventBridge's own event of a schedule (docs.aws.amazon.com/eventbridge, "Scheduled Event"). */
+const isSchedule = (input: unknown): boolean =>
+  typeof input === 'object' &&
+  input !== null &&
+  'detail-type' in input &&
+  input['detail-type'] === 'Scheduled Event';
+
+/** Every wake-up serves the queue; the schedule sweeps first. */
+export const createDispatchHandler = (deps: WakeUpDependencies): LambdaHandler => {
+  const report = (trigger: string, { dispatched, idleWorkers, pendingSeen }: DispatchReport): void => {
+    deps.logger.info('dispatch.pass', { trigger, dispatched, idleWorkers, pendingSeen });
+  };
+  const onEvent = eventHandler({
+    accepts: DISPATCH_EVENTS,
+    logger: deps.logger,
+    handle: async (event) => report(event.detailType, await onDispatchEvent(event, deps)),
+  });
+  return async (input) => {
+    if (isSchedule(input)) report('sweep', await onSweep(deps));
+    else await onEvent(input);
+  };
 };

@@ -1,0 +1,38 @@
+import type { DetailOf, PushOf } from '../../shared-types/index.ts';
+import { eventHandler, type LambdaHandler } from '../adapters/lambda/event-handler.ts';
+import { pushToFollowers, type FollowersDependencies } from '../core/followers.ts';
+import { startedChange } from '../core/job-events.ts';
+import type { Job } from '../core/job.ts';
+import type { JobStore } from '../core/ports.ts';
+import { pushBase } from '../core/push-base.ts';
+
+export interface JobStartDependencies extends FollowersDependencies {
+  readonly jobs: JobStore;
+}
+
+const startedMessage = ({ totalNodes, cachedNodes }: DetailOf<'Job Started'>): string => {
+  if (totalNodes === 0) return 'Started';
+  const nodes = `Started: ${totalNodes} node${totalNodes === 1 ? '' : 's'}`;
+  return cachedNodes === 0 ? nodes : `${nodes}, ${cachedNodes} cached`;
+};
+
+const startedPush = (job: Job, detail: DetailOf<'Job Started'>): PushOf<'job_started'> => ({
+  type: 'job_started',
+  ...pushBase(job),
+  message: startedMessage(detail),
+  totalNodes: detail.totalNodes,
+  cachedNodes: detail.cachedNodes,
+});
+
+/** Job Started: the job runs. */
+export const createJobStartHandler = (dependencies: JobStartDependencies): LambdaHandler =>
+  eventHandler({
+    accepts: ['Job Started'],
+    logger: dependencies.logger,
+    handle: async ({ detail }) => {
+      const updated = await dependencies.jobs.update(startedChange(detail));
+      if (updated.kind === 'applied')
+        await pushToFollowers(updated.job, startedPush(updated.job, detail), dependencies);
+      else dependencies.logger.info('event.stale', { jobId: detail.jobId, sequence: detail.sequence });
+    },
+  });

@@ -1,0 +1,22 @@
+import * as z from 'zod';
+import { ENV } from '../../shared-types/index.ts';
+import { createTable } from '../adapters/dynamodb/table.ts';
+import { createWorkerStore } from '../adapters/dynamodb/worker-store.ts';
+import { readEnvironment, required } from '../adapters/environment.ts';
+import { createLogger } from '../adapters/logger.ts';
+import { systemClock as clock } from '../adapters/system.ts';
+import { lazily } from '../core/lazily.ts';
+import { createMonitorInitHandler } from './monitor-init.ts';
+
+export const handler = lazily(() => {
+  const env = readEnvironment({
+    [ENV.tableName]: required,
+    [ENV.workerAddressPolicy]: z.enum(['any', 'private', 'public']),
+  });
+  const table = createTable({ tableName: env.TABLE_NAME });
+  return createMonitorInitHandler({
+    workers: createWorkerStore({ table, clock }),
+    addressPolicy: env.WORKER_ADDRESS_POLICY,
+    logger: createLogger({ functionName: 'monitor-init' }),
+  });
+});
