@@ -1,4 +1,5 @@
 import { buffer } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import {
   ApiGatewayManagementApiClient,
@@ -27,9 +28,11 @@ class RecordingService implements AwsService {
 
   async handle(...[request, response]: Parameters<AwsService['handle']>): Promise<void> {
     this.bodies.push((await buffer(request)).toString());
+    const closed = finished(response);
     response
       .writeHead(200, { 'content-type': 'application/json' })
       .end(this.signingName === 's3' ? '' : '{}');
+    await closed;
   }
 
   close(): Promise<void> {

@@ -129,5 +129,7 @@ async function handleUnseen(service: AwsService, request: IncomingMessage): Prom
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const unseen = new Response(request);
   unseen.assignSocket(nowhere as unknown as Socket);
+  // As a server does: a service may wait for its answer to close.
+  unseen.once('finish', () => nowhere.destroy());
   await service.handle(request, unseen);
 }

@@ -4,14 +4,21 @@ import type { AwsPlace, InvokeResult, Log, ResourceRequest } from '../contract.t
 import { EmbeddedAwsError } from '../contract.ts';
 import { parseFunctionReference, parseProperties } from './function-definition.ts';
 
+export interface QueueMessageAttribute {
+  readonly DataType: string;
+  readonly StringValue?: string | null | undefined;
+  /** Base64. */
+  readonly BinaryValue?: string | null | undefined;
+}
+
 /** One message as a queue hands it out; `attributes` are the system attributes (`SentTimestamp`, …). */
 export interface QueueMessage {
   readonly receiptHandle: string;
   readonly body: string;
   readonly messageId: string;
   readonly attributes: Readonly<Record<string, string>>;
-  /** In the form of a Lambda event record. */
-  readonly messageAttributes?: Readonly<Record<string, unknown>>;
+  /** In the form of the SQS API. */
+  readonly messageAttributes?: Readonly<Record<string, QueueMessageAttribute>>;
 }
 
 /** SQS as an event source mapping sees it. */
@@ -150,7 +157,7 @@ export class QueuePoller {
       receiptHandle,
       body,
       attributes,
-      messageAttributes,
+      messageAttributes: eventAttributes(messageAttributes),
       md5OfBody: createHash('md5').update(body).digest('hex'),
       eventSource: 'aws:sqs',
       eventSourceARN: source.queueArn,
@@ -158,6 +165,15 @@ export class QueuePoller {
     }));
     return JSON.stringify({ Records: records });
   }
+}
+
+/** Event records write the attributes of the API in their own way. */
+function eventAttributes(attributes: Readonly<Record<string, QueueMessageAttribute>>): object {
+  const records = Object.entries(attributes).map(([name, { DataType, StringValue, BinaryValue }]) => {
+    const value = { stringValue: StringValue ?? undefined, binaryValue: BinaryValue ?? undefined };
+    return [name, { ...value, stringListValues: [], binaryListValues: [], dataType: DataType }];
+  });
+  return Object.fromEntries(records) as object;
 }
 
 /** Ids that the function could not do. Lambda counts an answer it cannot read, or an unknown id, as all failed. */

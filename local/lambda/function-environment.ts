@@ -19,6 +19,8 @@ export function functionEnvironment(
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
     AWS_EC2_METADATA_DISABLED: 'true',
+    // It would warn of this machine's Node at every cold start; the function is deployed to its own runtime.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     ...definition.environment,
     AWS_ACCESS_KEY_ID: 'LOCALACCESSKEY',
     AWS_SECRET_ACCESS_KEY: 'local-secret-key',

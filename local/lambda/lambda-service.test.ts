@@ -449,6 +449,29 @@ describe('an event source mapping', () => {
     expect(queues.removed.sort()).toEqual(['receipt-one', 'receipt-two']);
   });
 
+  test('hands over attributes in the form of an event record', async () => {
+    await writeFile(
+      join(folder, 'index.mjs'),
+      'export const handler = async (e) => console.log(JSON.stringify(e.Records[0]));',
+    );
+    await start();
+    await addFunction('shop');
+    const messageAttributes = { Kind: { DataType: 'String', StringValue: 'order' } };
+    queues.waiting.push({ ...message('one', 'first'), messageAttributes });
+    await mapQueue();
+    await queues.until(() => queues.removed.length === 1);
+    expect(JSON.parse(service.logs('shop')[0]!)).toMatchObject({
+      messageId: 'one',
+      body: 'first',
+      attributes: { SentTimestamp: '1' },
+      messageAttributes: { Kind: { dataType: 'String', stringValue: 'order', stringListValues: [] } },
+      md5OfBody: '8b04d5e3775d298e78455efc5ca404d5',
+      eventSource: 'aws:sqs',
+      eventSourceARN: queueArn,
+      awsRegion: 'eu-west-1',
+    });
+  });
+
   test('leaves those messages in the queue that a partial answer names', async () => {
     await start();
     await addFunction('shop', { Environment: { Variables: { DO: 'partial' } } });
