@@ -51,6 +51,8 @@ export const startPushServer = async (): Promise<PushServer> => {
     answer(request, response).catch(() => response.destroy());
   });
   http.on('upgrade', (request, socket, head) => {
+    // A browser that gives up while it is refused is no failure of the server.
+    socket.on('error', () => socket.destroy());
     server.handshakes.push(request.url ?? '');
     if (!server.acceptsSockets) {
       socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n');
