@@ -7,22 +7,33 @@ const only = (name, from, allowed, comment) => ({
   comment,
   severity: 'error',
   from: { path: from, pathNot: '(\\.test\\.tsx?$|/test-support/|\\.fake\\.ts$)' },
-  to: { pathNot: [...allowed, '^node:', '^(assert|buffer|child_process|crypto|dns|events|fs|http|https|net|os|path|perf_hooks|process|stream|timers|tls|url|util|worker_threads|zlib|string_decoder|async_hooks|module|v8)(/|$)'] },
+  to: {
+    pathNot: [
+      ...allowed,
+      '^node:',
+      '^(assert|buffer|child_process|crypto|dns|events|fs|http|https|net|os|path|perf_hooks|process|stream|timers|tls|url|util|worker_threads|zlib|string_decoder|async_hooks|module|v8)(/|$)',
+    ],
+  },
 });
-const packages = (...names) => `^node_modules/(${names.join('|')})(/|$)`;
+const packages = (...names) => `(^|/)node_modules/(${names.join('|')})(/|$)`;
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
     { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^aws-lambda$' } },
+    {
+      name: 'no-unresolved',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^aws-lambda$' },
+    },
     {
       name: 'core-is-pure',
       comment: 'Rules know no SDK, no socket, no file: those are adapters.',
       severity: 'error',
       from: { path: '^(functions|monitor)/core/', pathNot: '\\.test\\.ts$' },
       to: {
-        path: '^node_modules/(@aws-sdk|@smithy|ws|pino|commander|cockatiel)/|^(node:)?(fs|net|http|https|child_process|worker_threads|dns|tls|timers|process)(/|$)',
+        path: '(^|/)node_modules/(@aws-sdk|@smithy|ws|pino|commander|cockatiel)/|^(node:)?(fs|net|http|https|child_process|worker_threads|dns|tls|timers|process)(/|$)',
       },
     },
     {
@@ -31,7 +42,12 @@ module.exports = {
       from: { path: '^(functions|monitor)/core/', pathNot: '\\.test\\.ts$' },
       to: { path: '^(functions|monitor)/(?!core/)' },
     },
-    only('shared-types-stands-alone', '^shared-types/', ['^shared-types/', packages('zod')], 'The contract depends on zod only.'),
+    only(
+      'shared-types-stands-alone',
+      '^shared-types/',
+      ['^shared-types/', packages('zod')],
+      'The contract depends on zod only.',
+    ),
     only(
       'lib-knows-names-only',
       '^lib/',
@@ -41,7 +57,7 @@ module.exports = {
     only(
       'functions-stay-in-functions',
       '^functions/',
-      ['^functions/', '^shared-types/', '^node_modules/', '^aws-lambda$'],
+      ['^functions/', '^shared-types/', '(^|/)node_modules/', '^aws-lambda$'],
       'functions and monitor share the event schema and nothing else.',
     ),
     {
@@ -50,8 +66,18 @@ module.exports = {
       from: { path: '^functions/([^/]+)/', pathNot: '^functions/(core|adapters)/' },
       to: { path: '^functions/', pathNot: '^functions/(core|adapters|$1)/' },
     },
-    only('monitor-stays-in-monitor', '^monitor/', ['^monitor/', '^shared-types/', '^node_modules/'], 'See functions.'),
-    only('local-knows-no-domain', '^local/', ['^local/', '^node_modules/'], 'The embedded AWS runs any template.'),
+    only(
+      'monitor-stays-in-monitor',
+      '^monitor/',
+      ['^monitor/', '^shared-types/', '(^|/)node_modules/'],
+      'See functions.',
+    ),
+    only(
+      'local-knows-no-domain',
+      '^local/',
+      ['^local/', '(^|/)node_modules/'],
+      'The embedded AWS runs any template.',
+    ),
     {
       name: 'web-takes-types-only',
       comment: 'No zod in the browser bundle.',
@@ -62,7 +88,11 @@ module.exports = {
     only(
       'web-stays-in-web',
       '^web/',
-      ['^web/', '^shared-types/', packages('react', 'react-dom', 'vite', '@vitejs', '@types/react', '@types/react-dom', 'scheduler')],
+      [
+        '^web/',
+        '^shared-types/',
+        packages('react', 'react-dom', 'vite', '@vitejs', '@types/react', '@types/react-dom', 'scheduler'),
+      ],
       'The client runs in browsers.',
     ),
   ],

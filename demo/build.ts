@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildFunctions } from '../scripts/build-functions.ts';
 import { DemoError } from './demo-error.ts';
 
 /** The project's root. */
@@ -31,18 +30,11 @@ const run = async (
   if (code !== 0) throw new DemoError('build', `${what} failed:\n${output.trim()}`);
 };
 
-/** Synthesizes the stage `local` into `outDir`; the function bundles must exist. */
-export const synthesize = (outDir: string): Promise<void> =>
+/** Bundles the functions and synthesizes the stage `local` into `outDir`. */
+export const buildAssembly = (outDir: string): Promise<void> =>
   run('synthesizing the template', ['--import', 'tsx', 'bin/app.ts'], { CDK_OUTDIR: outDir, STAGE: 'local' });
 
 export const buildPage = (): Promise<void> =>
   run('building the page', ['node_modules/vite/bin/vite.js', 'build', '--config', 'web/vite.config.ts'], {
     NODE_ENV: 'production',
   });
-
-/** Bundles the functions, then synthesizes. Answers the folder of the cloud assembly. */
-export const buildAssembly = async (outDir: string): Promise<string> => {
-  await buildFunctions();
-  await synthesize(outDir);
-  return outDir;
-};

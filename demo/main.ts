@@ -45,7 +45,8 @@ const checkComfyUi = async (url: string | undefined): Promise<void> => {
 const start = async (settings: DemoSettings): Promise<Demo> => {
   await checkComfyUi(settings.comfyUiUrl);
   say('… bundling the functions, synthesizing the template, building the page');
-  const [assembly] = await Promise.all([buildAssembly(path.join(localDir, 'cdk.out')), buildPage()]);
+  const assembly = path.join(localDir, 'cdk.out');
+  await Promise.all([buildAssembly(assembly), buildPage()]);
   return startDemo({
     assembly,
     pageDir,

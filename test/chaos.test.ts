@@ -21,7 +21,7 @@ beforeAll(async () => {
         latencyMs: { min: 0, max: 40 },
       },
       asyncRetryBaseMs: 50,
-      scheduleScale: 0.1,
+      scheduleScale: 30,
     },
   });
 }, 90_000);
