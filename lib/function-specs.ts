@@ -30,34 +30,31 @@ export interface FunctionSpec {
   readonly pushes?: true;
 }
 
-const read = ['GetItem'];
-const write = ['PutItem', 'UpdateItem'];
-
 const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
   'monitor-init': {
     timeoutSeconds: 30,
     memoryMb: 256,
     env: ['tableName', 'workerAddressPolicy'],
-    tableActions: [...read, ...write, 'Query'],
+    tableActions: ['UpdateItem'],
   },
   'monitor-stopped': {
     timeoutSeconds: 30,
     memoryMb: 256,
     env: ['tableName'],
-    tableActions: [...read, 'UpdateItem'],
+    tableActions: ['UpdateItem'],
   },
   'job-start': {
     timeoutSeconds: 30,
     memoryMb: 256,
     env: ['tableName', 'webSocketApiEndpoint'],
-    tableActions: [...read, ...write],
+    tableActions: ['UpdateItem'],
     pushes: true,
   },
   'job-progress': {
     timeoutSeconds: 30,
     memoryMb: 256,
     env: ['tableName', 'webSocketApiEndpoint'],
-    tableActions: [...read, ...write],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem'],
     pushes: true,
   },
   'job-completion': {
@@ -73,7 +70,7 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
       'workerAddressPolicy',
       'storeTempOutputs',
     ],
-    tableActions: [...read, ...write],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem'],
     mediaActions: ['GetObject', 'PutObject', 'AbortMultipartUpload'],
     publishes: true,
     pushes: true,
@@ -82,7 +79,7 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
     timeoutSeconds: 30,
     memoryMb: 256,
     env: ['tableName', 'eventBusName', 'webSocketApiEndpoint'],
-    tableActions: [...read, ...write, 'DeleteItem'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
     publishes: true,
     pushes: true,
   },
@@ -90,7 +87,7 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
     timeoutSeconds: 120,
     memoryMb: 512,
     env: ['tableName', 'workflowBucketName', 'eventBusName', 'webSocketApiEndpoint', 'workerAddressPolicy'],
-    tableActions: [...read, ...write, 'DeleteItem', 'Query'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
     workflowActions: ['GetObject'],
     publishes: true,
     pushes: true,
@@ -112,7 +109,7 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
     timeoutSeconds: 29,
     memoryMb: 512,
     env: ['tableName', 'workflowBucketName'],
-    tableActions: [...read, 'Query'],
+    tableActions: ['GetItem', 'Query'],
     workflowActions: ['GetObject'],
   },
   connect: { timeoutSeconds: 10, memoryMb: 256, env: ['tableName'], tableActions: ['PutItem'] },
@@ -120,14 +117,14 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
     timeoutSeconds: 10,
     memoryMb: 256,
     env: ['tableName'],
-    tableActions: [...read, 'UpdateItem', 'DeleteItem'],
+    tableActions: ['GetItem', 'UpdateItem', 'DeleteItem'],
   },
   subscribe: {
     timeoutSeconds: 10,
     memoryMb: 256,
     env: ['tableName', 'webSocketApiEndpoint'],
     // The snapshot of an ended job lists its outputs, which Query finds.
-    tableActions: [...read, 'UpdateItem', 'Query'],
+    tableActions: ['GetItem', 'UpdateItem', 'Query'],
     pushes: true,
   },
   'authorize-connection': {
