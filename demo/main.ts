@@ -12,10 +12,12 @@ Environment:
   PODS           demo pods, 1-8, default 2
   STEP_DELAY_MS  time of one sampling step of a demo pod, default 120
   DATA_DIR       keeps state over restarts (also --data)
+  LOCAL_DIR      folder of endpoints.json and the logs, default .local
 
 .local/endpoints.json holds every address while it runs. Ctrl-C stops it.`;
 
-const localDir = path.join(projectRoot, '.local');
+/** Of endpoints.json, the logs and the synthesized template. */
+const localDir = path.resolve(process.env['LOCAL_DIR'] ?? path.join(projectRoot, '.local'));
 
 const readCommandLine = (): DemoSettings => {
   const program = new Command('npm start --')
@@ -69,7 +71,7 @@ Ready.
   Task API    ${endpoints.apiUrl}/api/v1/tasks
   WebSocket   ${endpoints.webSocketUrl}
   ComfyUI     ${endpoints.comfyUiUrls.join('  ')}
-  All         .local/endpoints.json
+  All         ${path.relative(process.cwd(), path.join(localDir, 'endpoints.json'))}
 
 Ctrl-C stops it.`);
 };
