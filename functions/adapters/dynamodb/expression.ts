@@ -1,9 +1,9 @@
 /** Collects names and values of an expression, so that no attribute name meets DynamoDB's reserved words. */
 export interface Expression {
   /** `#n0`, standing for the attribute. */
-  name(attribute: string): string;
+  readonly name: (attribute: string) => string;
   /** `:v0`, standing for the value. */
-  value(value: unknown): string;
+  readonly value: (value: unknown) => string;
   readonly names: () => Record<string, string>;
   readonly values: () => Record<string, unknown>;
 }

@@ -23,10 +23,12 @@ const assignmentsOf = (patch: JobPatch, { name, value }: Expression): string[] =
   const sets = Object.entries(fields)
     .filter(([, content]) => content !== undefined)
     .map(([attribute, content]) => `${name(attribute)} = ${value(content)}`);
-  const early = name('earlyOutputs');
-  if (clearEarlyOutputs === true) sets.push(`${early} = ${value(addEarlyOutputs ?? [])}`);
-  else if (addEarlyOutputs !== undefined)
+  // A name that no expression uses is an error of its own: it is made only where it is needed.
+  if (clearEarlyOutputs === true) sets.push(`${name('earlyOutputs')} = ${value(addEarlyOutputs ?? [])}`);
+  else if (addEarlyOutputs !== undefined) {
+    const early = name('earlyOutputs');
     sets.push(`${early} = list_append(${early}, ${value(addEarlyOutputs)})`);
+  }
   return sets;
 };
 

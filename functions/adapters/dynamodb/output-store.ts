@@ -1,22 +1,45 @@
 /** Outputs of an ended attempt, in items of their own: a job with a thousand pictures keeps a small job item. */
 import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { missingOutputSchema, storedOutputSchema } from '../../../shared-types/index.ts';
+import {
+  missingOutputSchema,
+  storedOutputSchema,
+  type MissingOutput,
+  type StoredOutput,
+} from '../../../shared-types/index.ts';
+import type { JobOutputs } from '../../core/job.ts';
 import type { OutputStore } from '../../core/ports.ts';
 import { expiryOf, readRow, type StoreOptions } from './table.ts';
 
-/** Outputs of one item: far below DynamoDB's 400 KB for names of any length. */
-const CHUNK = 50;
+/** Bytes of JSON of one item: half of DynamoDB's 400 KB. */
+const CHUNK_BYTES = 200 * 1024;
 
 const chunkRowSchema = z.object({
+  // Of the whole list: what a longer list of an earlier write left behind is not read.
+  chunkCount: z.number().int().min(1),
   outputs: z.array(storedOutputSchema),
   missingOutputs: z.array(missingOutputSchema),
 });
 
-const chunksOf = <T>(items: readonly T[]): T[][] =>
-  Array.from({ length: Math.ceil(items.length / CHUNK) }, (_, index) =>
-    items.slice(index * CHUNK, (index + 1) * CHUNK),
-  );
+type Chunk = { outputs: StoredOutput[]; missingOutputs: MissingOutput[] };
+
+/** At least one, so that a shorter list, or none, replaces what was there. */
+const chunksOf = ({ outputs, missingOutputs }: JobOutputs): Chunk[] => {
+  const chunks: Chunk[] = [{ outputs: [], missingOutputs: [] }];
+  let bytes = 0;
+  const chunkFor = (item: StoredOutput | MissingOutput): Chunk => {
+    const size = Buffer.byteLength(JSON.stringify(item));
+    if (bytes > 0 && bytes + size > CHUNK_BYTES) {
+      chunks.push({ outputs: [], missingOutputs: [] });
+      bytes = 0;
+    }
+    bytes += size;
+    return chunks[chunks.length - 1] as Chunk;
+  };
+  for (const output of outputs) chunkFor(output).outputs.push(output);
+  for (const missing of missingOutputs) chunkFor(missing).missingOutputs.push(missing);
+  return chunks;
+};
 
 const prefixOf = (attempt: number): string => `OUTPUTS#${String(attempt).padStart(4, '0')}#`;
 
@@ -24,14 +47,17 @@ export const createOutputStore = ({
   table: { client, tableName: TableName },
   clock,
 }: StoreOptions): OutputStore => ({
-  put: async (jobId, attempt, { outputs, missingOutputs }) => {
-    const chunks = [
-      ...chunksOf(outputs).map((chunk) => ({ outputs: chunk, missingOutputs: [] })),
-      ...chunksOf(missingOutputs).map((chunk) => ({ outputs: [], missingOutputs: chunk })),
-    ];
+  put: async (jobId, attempt, stored) => {
+    const chunks = chunksOf(stored);
     for (const [index, chunk] of chunks.entries()) {
       const sk = `${prefixOf(attempt)}${String(index).padStart(5, '0')}`;
-      const Item = { pk: `JOB#${jobId}`, sk, ...chunk, expiresAt: expiryOf(clock.now()) };
+      const Item = {
+        pk: `JOB#${jobId}`,
+        sk,
+        chunkCount: chunks.length,
+        ...chunk,
+        expiresAt: expiryOf(clock.now()),
+      };
       await client.send(new PutCommand({ TableName, Item }));
     }
   },
@@ -51,9 +77,10 @@ export const createOutputStore = ({
       rows.push(...(page.Items ?? []).map((item) => readRow(chunkRowSchema, item)));
       ExclusiveStartKey = page.LastEvaluatedKey;
     } while (ExclusiveStartKey !== undefined);
+    const current = rows.slice(0, rows[0]?.chunkCount ?? 0);
     return {
-      outputs: rows.flatMap((row) => row.outputs),
-      missingOutputs: rows.flatMap((row) => row.missingOutputs),
+      outputs: current.flatMap((row) => row.outputs),
+      missingOutputs: current.flatMap((row) => row.missingOutputs),
     };
   },
 });

@@ -35,9 +35,14 @@ export const expiryOf = (nowMs: number, days = KEEP_DAYS): number => Math.floor(
 /** Endpoint, region and credentials come from the standard AWS variables. */
 export const createTable = ({ tableName }: { readonly tableName: string }): Table => ({
   tableName,
-  client: DynamoDBDocumentClient.from(new DynamoDBClient({ maxAttempts: 6 }), {
-    marshallOptions: { removeUndefinedValues: true },
-  }),
+  client: DynamoDBDocumentClient.from(
+    new DynamoDBClient({
+      maxAttempts: 6,
+      // DynamoDB answers in milliseconds: a connection that died is worth two seconds of a function, not its whole time.
+      requestHandler: { connectionTimeout: 1000, requestTimeout: 2000 },
+    }),
+    { marshallOptions: { removeUndefinedValues: true } },
+  ),
 });
 
 /** Runs a conditional write; undefined when its condition did not hold, which is a normal answer. */

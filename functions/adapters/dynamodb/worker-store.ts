@@ -26,21 +26,29 @@ const workerKey = (workerId: string) => ({ pk: 'WORKERS', sk: workerId });
 /** `status` is a reserved word of DynamoDB's expressions. */
 const STATUS = { '#status': 'status' };
 
-/** A report of this boot that is newer, or of a boot that began later. */
-const NEWER = '((bootId = :boot AND monitorSequence < :sequence) OR (bootId <> :boot AND lastSeenAt < :at))';
+/**
+ * A report of this boot that is newer, or of a boot that began later by the pod's own clock (`reportedAt`). Leases
+ * are counted by ours (`lastSeenAt`): a pod whose clock is wrong is neither lost at once nor never.
+ */
+const NEWER = '((bootId = :boot AND monitorSequence < :sequence) OR (bootId <> :boot AND reportedAt < :at))';
 /** A report of the boot that registered; an older boot's last words change nothing. */
 const SAME_BOOT = 'bootId = :boot AND monitorSequence < :sequence';
 
-const reportValues = ({ bootId, sequence, timestamp }: WorkerReport) => ({
-  ':boot': bootId,
-  ':sequence': sequence,
-  ':at': timestamp,
-});
+const HEARD = 'monitorSequence = :sequence, reportedAt = :at, lastSeenAt = :seen';
 
 /** What a worker that is available again is: busy while it holds a job, else idle. */
 const availableStatus = (holdsJob: boolean): Worker['status'] => (holdsJob ? 'busy' : 'idle');
 
-export const createWorkerStore = ({ table: { client, tableName: TableName } }: StoreOptions): WorkerStore => {
+export const createWorkerStore = ({
+  table: { client, tableName: TableName },
+  clock,
+}: StoreOptions): WorkerStore => {
+  const reportValues = ({ bootId, sequence, timestamp }: WorkerReport) => ({
+    ':boot': bootId,
+    ':sequence': sequence,
+    ':at': timestamp,
+    ':seen': new Date(clock.now()).toISOString(),
+  });
   const update = (workerId: string, input: Omit<UpdateCommandInput, 'TableName' | 'Key'>) =>
     whenConditionHolds(client.send(new UpdateCommand({ TableName, Key: workerKey(workerId), ...input })));
   const applied = (answer: unknown): 'applied' | 'refused' => (answer === undefined ? 'refused' : 'applied');
@@ -65,7 +73,7 @@ export const createWorkerStore = ({ table: { client, tableName: TableName } }: S
     for (const holdsJob of [false, true, false]) {
       const answer = await update(report.workerId, {
         ConditionExpression: `${newer} AND ${holdsJob ? 'currentJobId <> :none' : 'currentJobId = :none'}`,
-        UpdateExpression: `SET #status = :status, monitorSequence = :sequence, lastSeenAt = :at${extra}`,
+        UpdateExpression: `SET #status = :status, ${HEARD}${extra}`,
         ExpressionAttributeNames: STATUS,
         ExpressionAttributeValues: {
           ...reportValues(report),
@@ -82,11 +90,10 @@ export const createWorkerStore = ({ table: { client, tableName: TableName } }: S
   return {
     get,
     register: async ({ endpoint, comfyuiVersion, ...report }) => {
-      const { workerId, clientId, bootId, sequence, timestamp } = report;
+      const { workerId, clientId } = report;
       const created = await update(workerId, {
         ConditionExpression: 'attribute_not_exists(pk)',
-        UpdateExpression:
-          'SET #status = :idle, workerId = :worker, clientId = :client, endpoint = :endpoint, currentJobId = :none, currentAttempt = :none, assignedAt = :none, bootId = :boot, monitorSequence = :sequence, comfyuiVersion = :version, registeredAt = :at, lastSeenAt = :at, avoidUntil = :none',
+        UpdateExpression: `SET #status = :idle, workerId = :worker, clientId = :client, endpoint = :endpoint, currentJobId = :none, currentAttempt = :none, assignedAt = :none, bootId = :boot, ${HEARD}, comfyuiVersion = :version, registeredAt = :seen, avoidUntil = :none`,
         ExpressionAttributeNames: STATUS,
         ExpressionAttributeValues: {
           ':idle': 'idle',
@@ -94,10 +101,8 @@ export const createWorkerStore = ({ table: { client, tableName: TableName } }: S
           ':client': clientId,
           ':endpoint': endpoint,
           ':none': null,
-          ':boot': bootId,
-          ':sequence': sequence,
           ':version': comfyuiVersion,
-          ':at': timestamp,
+          ...reportValues(report),
         },
       });
       if (created !== undefined) return 'applied';
@@ -111,7 +116,7 @@ export const createWorkerStore = ({ table: { client, tableName: TableName } }: S
       return applied(
         await update(report.workerId, {
           ConditionExpression: SAME_BOOT,
-          UpdateExpression: 'SET #status = :failed, monitorSequence = :sequence, lastSeenAt = :at',
+          UpdateExpression: `SET #status = :failed, ${HEARD}`,
           ExpressionAttributeNames: STATUS,
           ExpressionAttributeValues: { ...reportValues(report), ':failed': 'failed' },
         }),
@@ -121,7 +126,7 @@ export const createWorkerStore = ({ table: { client, tableName: TableName } }: S
       applied(
         await update(report.workerId, {
           ConditionExpression: SAME_BOOT,
-          UpdateExpression: 'SET #status = :stopped, monitorSequence = :sequence, lastSeenAt = :at',
+          UpdateExpression: `SET #status = :stopped, ${HEARD}`,
           ExpressionAttributeNames: STATUS,
           ExpressionAttributeValues: { ...reportValues(report), ':stopped': 'stopped' },
         }),
