@@ -1,4 +1,5 @@
-import { buffer } from 'node:stream/consumers';
+import { connect } from 'node:net';
+import { buffer, text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import {
@@ -114,6 +115,18 @@ describe('the front door', () => {
     await calls['dynamodb']!(config);
     expect(services.get('dynamodb')!.bodies).toHaveLength(1);
   });
+
+  test.each(['//', 'http://[', '/%', '/?X-Amz-Credential=%ff%ff'])(
+    'survives the request target %j',
+    async (target) => {
+      const { door, services, config } = await open();
+      const socket = connect(Number(new URL(door.endpoint).port), '127.0.0.1');
+      socket.end(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 (200|400)/);
+      await calls['dynamodb']!(config);
+      expect(services.get('dynamodb')!.bodies).toHaveLength(1);
+    },
+  );
 
   test('says which port is taken', async () => {
     const { door } = await open();

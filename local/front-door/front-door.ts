@@ -28,11 +28,10 @@ export class FrontDoor {
 
   constructor(options: FrontDoorOptions) {
     this.#options = options;
-    // Handlers hold their connections open while they wait for messages or for a function.
-    this.#server = createServer(
-      { requestTimeout: 0 },
-      (request, response) => void this.#serve(request, response),
-    );
+    // A call may wait long for messages or a function. Idle connections are kept longer than clients keep them, so that
+    // none is closed in the moment it is used again.
+    const timeouts = { requestTimeout: 0, keepAliveTimeout: 120_000 };
+    this.#server = createServer(timeouts, (request, response) => void this.#serve(request, response));
   }
 
   /** The URL for `AWS_ENDPOINT_URL`. Throws before `listen`. */

@@ -31,7 +31,11 @@ const propertiesSchema = z.object({
   MemorySize: count.min(128).max(10_240).default(128),
   Environment: z.object({ Variables: z.record(z.string(), z.coerce.string()).default({}) }).optional(),
   ReservedConcurrentExecutions: count.optional(),
-  DeadLetterConfig: z.object({ TargetArn: z.string() }).optional(),
+  DeadLetterConfig: z
+    .object({
+      TargetArn: z.string().regex(/^arn:[^:]+:sqs:/, 'must be an SQS queue: topics are not emulated'),
+    })
+    .optional(),
   Layers: z.array(z.unknown()).max(0, 'are not supported: bundle what the function needs').optional(),
 });
 

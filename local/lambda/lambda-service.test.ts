@@ -501,6 +501,7 @@ test.each([
   ['Layers', { Layers: ['arn:aws:lambda:eu-west-1:1:layer:x:1'] }],
   ['Code', { Code: { S3Key: 'unknown.zip' } }],
   ['Timeout', { Timeout: 901 }],
+  ['DeadLetterConfig', { DeadLetterConfig: { TargetArn: 'arn:aws:sns:eu-west-1:1:topic' } }],
 ])('a function whose %s cannot be honoured is refused by name', async (property, properties) => {
   await start();
   await expect(addFunction('shop', properties)).rejects.toThrow(new RegExp(`Shop/shop .*${property}`));
