@@ -1,7 +1,7 @@
 /** The import rule of the folders fires: a forbidden import put into a copy of a folder is found. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,7 +72,6 @@ test('every other arrow is refused', async () => {
     'monitor/core/rule.ts': "import http from 'node:http';\nexport default http;\n",
     'lib/stack.ts': use('../functions/core/thing.ts'),
     'local/start.ts': use('../shared-types/thing.ts'),
-    'web/client/client.ts': use('../../shared-types/thing.ts'),
   };
   expect(await violationsOf(files)).toEqual(
     expect.arrayContaining([
@@ -86,7 +85,22 @@ test('every other arrow is refused', async () => {
       'core-is-pure ← monitor/core/rule.ts',
       'lib-knows-names-only ← lib/stack.ts',
       'local-knows-no-domain ← local/start.ts',
-      'web-takes-types-only ← web/client/client.ts',
     ]),
   );
+});
+
+test('web takes types of shared-types, and no value', async () => {
+  await copyFile(path.join(root, '.oxlintrc.json'), path.join(folder, '.oxlintrc.json'));
+  const lint = async (name: string, text: string): Promise<string> => {
+    await mkdir(path.join(folder, 'web'), { recursive: true });
+    await writeFile(path.join(folder, 'web', name), text);
+    const cli = path.join(root, 'node_modules', 'oxlint', 'bin', 'oxlint');
+    return new Promise((resolve) => {
+      execFile(process.execPath, [cli, `web/${name}`], { cwd: folder }, (_error, stdout) => resolve(stdout));
+    });
+  };
+  const types = "import type { Job } from '../shared-types/index.ts';\nexport type T = Job;\n";
+  expect(await lint('types.ts', types)).not.toContain('no-restricted-imports');
+  expect(await lint('value.ts', use('../shared-types/index.ts'))).toContain('no-restricted-imports');
+  expect(await lint('other.ts', use('../functions/core/thing.ts'))).toContain('no-restricted-imports');
 });

@@ -114,7 +114,7 @@ test.each([
     /^COMFYUI_URL http:\/\/127\.0\.0\.1:1 does not answer as a ComfyUI/,
   ],
 ])('%j is one line and exit code 1', async (env, message) => {
-  const { ended, output } = run([], env as unknown as Record<string, string>);
+  const { ended, output } = run([], env);
   expect(await ended).toBe(1);
   expect(output()).toMatch(message);
   expect(output().trim().split('\n')).toHaveLength(1);

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import {
   pushMessageSchema,
   taskSchema,
