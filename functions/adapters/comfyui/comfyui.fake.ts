@@ -1,0 +1,150 @@
+/** A ComfyUI in memory: it keeps prompts, histories and files, and fails when it is told to. */
+import { Readable } from 'node:stream';
+import type { HistoryEntry, OutputFile } from '../../../shared-types/index.ts';
+import type { ComfyUi, FileFetch, HistoryLookup, PromptLookup, PromptSubmission } from '../../core/ports.ts';
+
+export interface FakeFile {
+  readonly content: Buffer;
+  readonly etag: string | undefined;
+  /** What Content-Length says; the content's own length unless told otherwise, undefined for none. */
+  readonly length: number | undefined;
+  /** The body breaks after this many bytes. */
+  readonly breaksAfter?: number;
+}
+
+type FileName = Pick<OutputFile, 'filename'> & Partial<Pick<OutputFile, 'subfolder' | 'type'>>;
+
+interface Answers {
+  readonly submitPrompt: PromptSubmission;
+  readonly findPrompt: PromptLookup;
+  readonly history: HistoryLookup;
+  readonly fetchFile: FileFetch;
+}
+
+export interface FakeComfyUi extends ComfyUi {
+  /** Every accepted or attempted submission. */
+  readonly submitted: readonly {
+    readonly endpoint: string;
+    readonly promptId: string;
+    readonly body: string;
+  }[];
+  /** Every call, in order: `history prompt-1`, `fetchFile a.png`. */
+  readonly calls: readonly string[];
+  /** The next `count` calls of this kind answer so, and change nothing. */
+  answerNext<C extends keyof Answers>(call: C, answer: Answers[C], count?: number): void;
+  /** ComfyUI has the prompt in its queue. */
+  setPlace(promptId: string, place: 'running' | 'pending'): void;
+  /** The prompt leaves the queue and enters the history. */
+  finish(promptId: string, entry?: Partial<HistoryEntry>): void;
+  /** A restart: queue and history are empty, files stay. */
+  forget(): void;
+  putFile(name: FileName, content: Buffer | string, file?: Partial<Omit<FakeFile, 'content'>>): void;
+  deleteFile(name: FileName): void;
+  /** While set, every call answers that the worker cannot be reached. */
+  setReachable(reachable: boolean): void;
+}
+
+const fileKey = ({ filename, subfolder = '', type = 'output' }: FileName): string =>
+  JSON.stringify([type, subfolder, filename]);
+
+const promptIdOf = (body: string): string => {
+  const parsed: unknown = JSON.parse(body);
+  const id = typeof parsed === 'object' && parsed !== null && 'prompt_id' in parsed ? parsed.prompt_id : '';
+  return String(id);
+};
+
+const successEntry = (promptId: string): HistoryEntry => ({
+  outputs: {},
+  status: {
+    status_str: 'success',
+    completed: true,
+    messages: [['execution_success', { prompt_id: promptId, timestamp: 0 }]],
+  },
+});
+
+const bodyOf = ({ content, breaksAfter }: FakeFile): Readable => {
+  if (breaksAfter === undefined) return Readable.from(content.length === 0 ? [] : [content]);
+  return Readable.from(
+    (function* broken() {
+      yield content.subarray(0, breaksAfter);
+      throw new Error('the connection was reset');
+    })(),
+  );
+};
+
+export const createFakeComfyUi = (): FakeComfyUi => {
+  const submitted: { endpoint: string; promptId: string; body: string }[] = [];
+  const calls: string[] = [];
+  const places = new Map<string, 'running' | 'pending'>();
+  const histories = new Map<string, HistoryEntry>();
+  const files = new Map<string, FakeFile>();
+  const scripted: { [C in keyof Answers]: Answers[C][] } = {
+    submitPrompt: [],
+    findPrompt: [],
+    history: [],
+    fetchFile: [],
+  };
+  let reachable = true;
+  const unreachable = { kind: 'unreachable', message: 'the worker does not answer (ECONNREFUSED)' } as const;
+
+  return {
+    submitted,
+    calls,
+    answerNext: (call, answer, count = 1) => {
+      for (let index = 0; index < count; index += 1) scripted[call].push(answer);
+    },
+    setPlace: (promptId, place) => void places.set(promptId, place),
+    finish: (promptId, entry = {}) => {
+      places.delete(promptId);
+      histories.set(promptId, { ...successEntry(promptId), ...entry });
+    },
+    forget: () => {
+      places.clear();
+      histories.clear();
+    },
+    putFile: (name, content, file = {}) => {
+      const bytes = Buffer.from(content);
+      files.set(fileKey(name), { content: bytes, etag: `"${bytes.length}"`, length: bytes.length, ...file });
+    },
+    deleteFile: (name) => void files.delete(fileKey(name)),
+    setReachable: (value) => {
+      reachable = value;
+    },
+
+    submitPrompt: async (endpoint, body) => {
+      const promptId = promptIdOf(body);
+      calls.push(`submitPrompt ${promptId}`);
+      submitted.push({ endpoint, promptId, body });
+      const answer = scripted.submitPrompt.shift();
+      if (answer !== undefined) return answer;
+      if (!reachable) return unreachable;
+      places.set(promptId, places.size === 0 ? 'running' : 'pending');
+      return { kind: 'accepted', droppedNodes: [] };
+    },
+    findPrompt: async (_endpoint, promptId) => {
+      calls.push(`findPrompt ${promptId}`);
+      const answer = scripted.findPrompt.shift();
+      if (answer !== undefined) return answer;
+      if (!reachable) return 'unreachable';
+      return places.get(promptId) ?? (histories.has(promptId) ? 'finished' : 'absent');
+    },
+    history: async (_endpoint, promptId) => {
+      calls.push(`history ${promptId}`);
+      const answer = scripted.history.shift();
+      if (answer !== undefined) return answer;
+      if (!reachable) return unreachable;
+      const entry = histories.get(promptId);
+      return entry === undefined ? { kind: 'absent' } : { kind: 'found', entry };
+    },
+    fetchFile: async (_endpoint, file) => {
+      calls.push(`fetchFile ${file.filename}`);
+      const answer = scripted.fetchFile.shift();
+      if (answer !== undefined) return answer;
+      if (!reachable) return unreachable;
+      if (/^\/|\.\./.test(file.filename)) return { kind: 'unfetchable', message: 'HTTP 400' };
+      const found = files.get(fileKey(file));
+      if (found === undefined) return { kind: 'missing', message: 'HTTP 404' };
+      return { kind: 'found', body: bodyOf(found), length: found.length, etag: found.etag };
+    },
+  };
+};
