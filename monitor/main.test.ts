@@ -12,7 +12,10 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 let comfy: ReplayComfyUi | undefined;
 let bus: PutEventsEndpoint | undefined;
 let stateDir: string | undefined;
+let children: ChildProcess[] = [];
 afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  children = [];
   await Promise.all([comfy?.close(), bus?.close()]);
   if (stateDir !== undefined) await rm(stateDir, { recursive: true, force: true });
   [comfy, bus, stateDir] = [undefined, undefined, undefined];
@@ -23,10 +26,11 @@ const launch = (env: Record<string, string>, args: readonly string[] = [], ipc =
     env: { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), ...env },
     stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
   });
+  children.push(child);
   const output = { stdout: '', stderr: '' };
   child.stdout?.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
-  const exit = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  const exit = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   return { child, output, exit };
 };
 

@@ -53,4 +53,5 @@ const run = async (): Promise<number> => {
 
 command.parse();
 process.exitCode = await run();
+// An IPC channel that a parent opened must not keep the process.
 if (process.connected) process.disconnect();

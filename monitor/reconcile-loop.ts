@@ -23,92 +23,95 @@ export interface LoopDependencies {
   readonly newId: () => string;
 }
 
-export interface ReconcileLoop {
-  record(inputs: readonly MonitorInput[]): void;
-  state(): MonitorState;
-  /** Runs until `signal` is aborted. */
-  run(signal: AbortSignal): Promise<void>;
-  /** Reduces what was recorded, then this fact, at once. */
-  finish(input: MonitorInput): void;
-}
-
 const keyOf = (poll: Poll): string => (poll.kind === 'history' ? `history ${poll.promptId}` : poll.kind);
 
-export const createReconcileLoop = (dependencies: LoopDependencies): ReconcileLoop => {
-  const { rest, intake, metrics, publish, renewSocket, now, newId } = dependencies;
-  let state = dependencies.initial;
-  const inbox: { input: MonitorInput; at: number }[] = [];
-  const flying = new Set<string>();
-  let wake: () => void = () => undefined;
+export class ReconcileLoop {
+  readonly #dependencies: LoopDependencies;
+  readonly #inbox: { readonly input: MonitorInput; readonly at: number }[] = [];
+  /** Polls on their way; none is asked twice at a time. */
+  readonly #flying = new Set<string>();
+  #state: MonitorState;
+  #wake: () => void = () => undefined;
 
-  const record = (inputs: readonly MonitorInput[]): void => {
-    for (const input of inputs) inbox.push({ input, at: now() });
-    wake();
-  };
+  constructor(dependencies: LoopDependencies) {
+    this.#dependencies = dependencies;
+    this.#state = dependencies.initial;
+  }
 
-  const step = (input: MonitorInput, at: number): void => {
-    const reduction = reduce(state, input, at, newId);
-    state = reduction.state;
+  get state(): MonitorState {
+    return this.#state;
+  }
+
+  record(inputs: readonly MonitorInput[]): void {
+    const at = this.#dependencies.now();
+    for (const input of inputs) this.#inbox.push({ input, at });
+    this.#wake();
+  }
+
+  /** Runs until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { intake, now, renewSocket } = this.#dependencies;
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+    for (let wasDeaf = false; !signal.aborted; wasDeaf = socketIsDeaf(this.#state)) {
+      this.record(intake.release(now()));
+      this.#drain();
+      this.#step({ kind: 'tick' }, now());
+      this.#startPolls(signal);
+      if (socketIsDeaf(this.#state) && !wasDeaf) renewSocket();
+      await this.#restUntilDue(signal);
+    }
+  }
+
+  /** Reduces what was recorded, then this fact, at once. */
+  finish(input: MonitorInput): void {
+    const { intake, now } = this.#dependencies;
+    this.record(intake.release(now(), true));
+    this.#drain();
+    this.#step(input, now());
+  }
+
+  #step(input: MonitorInput, at: number): void {
+    const { metrics, publish, newId } = this.#dependencies;
+    const reduction = reduce(this.#state, input, at, newId);
+    this.#state = reduction.state;
     for (const name of reduction.counts) metrics.add('notices_total', name);
     if (reduction.events.length > 0) publish(reduction.events);
-  };
+  }
 
-  const drain = (): void => {
-    for (const { input, at } of inbox.splice(0)) step(input, at);
-  };
+  #drain(): void {
+    for (const { input, at } of this.#inbox.splice(0)) this.#step(input, at);
+  }
 
-  const ask = async (poll: Poll, signal: AbortSignal): Promise<void> => {
+  #startPolls(signal: AbortSignal): void {
+    for (const poll of pollsWanted(this.#state, this.#dependencies.now())) {
+      if (this.#flying.has(keyOf(poll))) continue;
+      this.#flying.add(keyOf(poll));
+      void this.#ask(poll, signal);
+    }
+  }
+
+  async #ask(poll: Poll, signal: AbortSignal): Promise<void> {
+    const { rest, metrics, now } = this.#dependencies;
     metrics.add('polls_total', poll.kind);
     const outcome = await rest.ask(poll, now(), signal);
-    flying.delete(keyOf(poll));
+    this.#flying.delete(keyOf(poll));
     if (signal.aborted) return;
-    if (outcome.kind === 'answered') return record([{ kind: 'poll', result: outcome.result }]);
+    if (outcome.kind === 'answered') return this.record([{ kind: 'poll', result: outcome.result }]);
     metrics.add('poll_failures_total', outcome.failure);
-    record([{ kind: 'pollFailed', poll, failure: outcome.failure }]);
-  };
+    this.record([{ kind: 'pollFailed', poll, failure: outcome.failure }]);
+  }
 
-  const startPolls = (signal: AbortSignal): void => {
-    for (const poll of pollsWanted(state, now())) {
-      if (flying.has(keyOf(poll))) continue;
-      flying.add(keyOf(poll));
-      void ask(poll, signal);
-    }
-  };
-
-  const restUntilDue = (signal: AbortSignal): Promise<void> =>
-    new Promise((resolve) => {
-      const due = Math.min(
-        nextWakeAt(state, (poll) => flying.has(keyOf(poll))),
-        intake.dueAt(),
-      );
-      const timer = setTimeout(() => wake(), Math.min(Math.max(0, due - now()), MAX_WAIT_MS));
-      wake = () => {
+  #restUntilDue(signal: AbortSignal): Promise<void> {
+    const { intake, now } = this.#dependencies;
+    const wakeAt = nextWakeAt(this.#state, (poll) => this.#flying.has(keyOf(poll)));
+    const ms = Math.max(0, Math.min(wakeAt, intake.dueAt()) - now());
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#wake(), Math.min(ms, MAX_WAIT_MS));
+      this.#wake = () => {
         clearTimeout(timer);
         resolve();
       };
-      if (inbox.length > 0 || signal.aborted) wake();
+      if (this.#inbox.length > 0 || signal.aborted) this.#wake();
     });
-
-  const run = async (signal: AbortSignal): Promise<void> => {
-    signal.addEventListener('abort', () => wake(), { once: true });
-    for (let wasDeaf = false; !signal.aborted; wasDeaf = socketIsDeaf(state)) {
-      record(intake.release(now()));
-      drain();
-      step({ kind: 'tick' }, now());
-      startPolls(signal);
-      if (socketIsDeaf(state) && !wasDeaf) renewSocket();
-      await restUntilDue(signal);
-    }
-  };
-
-  return {
-    record,
-    state: () => state,
-    run,
-    finish: (input) => {
-      record(intake.release(now(), true));
-      drain();
-      step(input, now());
-    },
-  };
-};
+  }
+}

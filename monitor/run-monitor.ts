@@ -11,7 +11,7 @@ import { openOutbox, type Outbox } from './adapters/outbox.ts';
 import { comfyuiUrl, type MonitorConfig } from './config.ts';
 import { initialState, type MonitorEvent, type MonitorSettings } from './core/monitor-state.ts';
 import { healthOf } from './core/publish-monitor.ts';
-import { createReconcileLoop, type ReconcileLoop } from './reconcile-loop.ts';
+import { ReconcileLoop } from './reconcile-loop.ts';
 
 /** Events get this long to leave when the monitor stops; what is left is sent by the next run. */
 const DRAIN_MS = 5000;
@@ -90,7 +90,7 @@ const listenerOf = ({ loop, intake, metrics, log, now }: Parts): SocketListener 
 });
 
 const reportOf = ({ config, loop }: Parts, outbox: Outbox): HealthReport => {
-  const state = loop.state();
+  const state = loop.state;
   const health = healthOf(state);
   const connected = state.connection.kind === 'open' && state.connection.announced;
   const { workerId } = config;
@@ -127,7 +127,7 @@ const takeUp = async (
   releases.push(() => outbox.close(DRAIN_MS));
   const intake = createFrameIntake(metrics);
   let socket: ComfySocket | undefined;
-  const loop = createReconcileLoop({
+  const loop = new ReconcileLoop({
     initial: initialState(settingsOf(config, newId()), now(), outbox.jobs),
     rest: createComfyRest(comfyuiUrl(config)),
     intake,

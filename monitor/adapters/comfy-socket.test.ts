@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { until } from '../test-support/monitor-bench.ts';
-import { keepConnected, reconnectDelay } from './comfy-socket.ts';
+import { keepConnected, PING, reconnectDelay } from './comfy-socket.ts';
 
 let server: WebSocketServer;
 const ending = { now: new AbortController() };
@@ -12,8 +12,8 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-const open = async () => {
-  server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+const open = async (autoPong = true, ping = PING) => {
+  server = new WebSocketServer({ port: 0, host: '127.0.0.1', autoPong });
   await new Promise((resolve) => server.once('listening', resolve));
   const log: string[] = [];
   const peers: WebSocket[] = [];
@@ -32,7 +32,7 @@ const open = async () => {
   };
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws?clientId=m`;
   return {
-    socket: keepConnected(url, ending.now.signal, listener, () => 0),
+    socket: keepConnected(url, ending.now.signal, listener, () => 0, ping),
     log,
     peers,
     headers,
@@ -59,6 +59,21 @@ describe('the socket to ComfyUI', () => {
     await until('connected again', () => peers.length === 4);
     expect(most()).toBe(1);
     expect(log.filter((l) => l === 'closed').length).toBeGreaterThanOrEqual(3);
+  });
+
+  test('is replaced when its pings are no longer answered', async () => {
+    const { peers } = await open(false, { everyMs: 10, timeoutMs: 50 });
+    await until('a second connection', () => peers.length >= 2);
+    expect(server.clients.size).toBeLessThanOrEqual(1);
+  });
+
+  test('is kept while its pings are answered, however silent it is', async () => {
+    const { peers } = await open(true, { everyMs: 10, timeoutMs: 200 });
+    let pings = 0;
+    await until('connected', () => peers.length === 1);
+    peers[0]!.on('ping', () => (pings += 1));
+    await until('many pings', () => pings >= 30);
+    expect(peers).toHaveLength(1);
   });
 
   test('ends for good when its signal is aborted', async () => {

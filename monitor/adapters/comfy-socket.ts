@@ -4,9 +4,9 @@ import { WebSocket, type RawData } from 'ws';
 
 const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 60_000;
-const PING_MS = 20_000;
-/** Loading a model can block ComfyUI's event loop for a long time. */
-const PONG_TIMEOUT_MS = 90_000;
+
+/** Loading a model can block ComfyUI's event loop for a long time: the pong timeout is generous. Milliseconds. */
+export const PING = { everyMs: 20_000, timeoutMs: 90_000 };
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 30_000;
 /** A connection that lasted so long was a good one: the next failure starts from the short delay. */
@@ -34,16 +34,16 @@ const asBuffer = (data: RawData): Buffer => {
 const FEATURE_FLAGS = JSON.stringify({ type: 'feature_flags', data: { supports_preview_metadata: true } });
 
 /** Pings while open; a peer that answers none for long is terminated. Returns what stops it. */
-const watchPongs = (socket: WebSocket): (() => void) => {
+const watchPongs = (socket: WebSocket, ping: typeof PING): (() => void) => {
   let heardAt = performance.now();
   const heard = (): void => {
     heardAt = performance.now();
   };
   socket.on('pong', heard).on('message', heard);
   const timer = setInterval(() => {
-    if (performance.now() - heardAt > PONG_TIMEOUT_MS) socket.terminate();
+    if (performance.now() - heardAt > ping.timeoutMs) socket.terminate();
     else if (socket.readyState === WebSocket.OPEN) socket.ping();
-  }, PING_MS);
+  }, ping.everyMs);
   return () => clearInterval(timer);
 };
 
@@ -51,7 +51,12 @@ const watchPongs = (socket: WebSocket): (() => void) => {
  * Resolves with whether the connection was ever open, once it is entirely closed. Two sockets of one clientId would
  * make ComfyUI forget the newer one when the older one closes, so nobody opens another before that.
  */
-const connectOnce = (url: string, signal: AbortSignal, listener: SocketListener): Promise<boolean> =>
+const connectOnce = (
+  url: string,
+  signal: AbortSignal,
+  listener: SocketListener,
+  ping: typeof PING,
+): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = new WebSocket(url, {
       perMessageDeflate: false,
@@ -59,7 +64,7 @@ const connectOnce = (url: string, signal: AbortSignal, listener: SocketListener)
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       followRedirects: false,
     });
-    const stopPings = watchPongs(socket);
+    const stopPings = watchPongs(socket, ping);
     const abort = (): void => socket.terminate();
     let wasOpen = false;
     signal.addEventListener('abort', abort, { once: true });
@@ -94,13 +99,14 @@ export const keepConnected = (
   signal: AbortSignal,
   listener: SocketListener,
   random: () => number,
+  ping: typeof PING = PING,
 ): ComfySocket => {
   let current = new AbortController();
   const run = async (): Promise<void> => {
     for (let tries = 0; !signal.aborted; tries += 1) {
       current = new AbortController();
       const since = performance.now();
-      const wasOpen = await connectOnce(url, AbortSignal.any([signal, current.signal]), listener);
+      const wasOpen = await connectOnce(url, AbortSignal.any([signal, current.signal]), listener, ping);
       if (wasOpen && performance.now() - since > GOOD_AFTER_MS) tries = 0;
       await pause(reconnectDelay(tries, random), signal);
     }

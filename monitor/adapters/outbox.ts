@@ -2,7 +2,7 @@
 import type { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import type { MonitorEvent, ResumedJob } from '../core/monitor-state.ts';
 import type { Metrics } from './metrics.ts';
-import { createPublisher } from './publisher.ts';
+import { Publisher } from './publisher.ts';
 import { openSpool } from './spool.ts';
 
 export interface OutboxDependencies {
@@ -38,7 +38,7 @@ export const openOutbox = async (dependencies: OutboxDependencies): Promise<Outb
     metrics.add('spool_errors_total');
     log.error({ code: 'monitor.spoolFailed', err: error }, 'the spool cannot be written');
   };
-  const publisher = createPublisher({
+  const publisher = new Publisher({
     ...dependencies,
     settled: (eventIds) => void spool.sent(eventIds).catch(noteFailure),
   });

@@ -12,18 +12,13 @@ import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { monitorSource } from '../../shared-types/index.ts';
 import type { MonitorEvent } from '../core/monitor-state.ts';
 import type { Metrics } from './metrics.ts';
-import { isTransient } from './spool.ts';
+import { OutgoingLines, type Departure } from './outgoing-lines.ts';
 
-const MAX_ENTRIES = 10;
-const MAX_CALL_BYTES = 256 * 1024;
 const CALL_TIMEOUT_MS = 10_000;
-const BACKOFF_FIRST_MS = 100;
-const BACKOFF_THROTTLED_MS = 500;
-const BACKOFF_MAX_MS = 30_000;
-/** Waiting events beyond which node transitions are shed; what ends or starts a job never is. */
+/** Waiting events beyond which node transitions are shed; what starts or ends a job never is. */
 const MAX_WAITING = 20_000;
+const MAX_REST_MS = 60_000;
 
-const THROTTLED = /Throttl|TooManyRequests|LimitExceeded/;
 /** The entry itself is at fault: no retry will help. */
 const POISON = new Set([
   'MalformedDetail',
@@ -38,21 +33,6 @@ const SHEDDABLE = new Set<string>([
   'Monitor Heartbeat',
 ]);
 
-interface Waiting {
-  readonly event: MonitorEvent;
-  readonly entry: PutEventsRequestEntry;
-  readonly bytes: number;
-}
-
-/** The events of one job attempt (or of the monitor itself), oldest first. */
-interface Line {
-  readonly waiting: Waiting[];
-  notBefore: number;
-  tries: number;
-  /** Its head must travel alone: a whole call was refused and it may be the reason. */
-  alone: boolean;
-}
-
 export interface PublisherDependencies {
   readonly client: Pick<EventBridgeClient, 'send'>;
   readonly busName: string;
@@ -65,33 +45,20 @@ export interface PublisherDependencies {
   readonly log: { warn(fields: object, message: string): void };
 }
 
-export interface Publisher {
-  enqueue(events: readonly MonitorEvent[]): void;
-  /** Resolves when nothing waits any more, or when `signal` is aborted. */
-  idle(signal: AbortSignal): Promise<void>;
-  /** Ends the sender; what waits stays in the spool. */
-  stop(): Promise<void>;
-}
+const entryOf = (event: MonitorEvent, busName: string, workerId: string): PutEventsRequestEntry => ({
+  EventBusName: busName,
+  Source: monitorSource(workerId),
+  DetailType: event.detailType,
+  Detail: JSON.stringify(event.detail),
+  Time: new Date(event.detail.timestamp),
+});
 
-const lineKey = ({ detail }: MonitorEvent): string =>
-  detail.jobId === null ? 'monitor' : JSON.stringify([detail.jobId, detail.attempt]);
-
-const waitingOf = (event: MonitorEvent, busName: string, workerId: string): Waiting => {
-  const Detail = JSON.stringify(event.detail);
-  const entry = {
-    EventBusName: busName,
-    Source: monitorSource(workerId),
-    DetailType: event.detailType,
-    Detail,
-    Time: new Date(event.detail.timestamp),
-  };
-  const bytes = 14 + entry.Source.length + entry.DetailType.length + Buffer.byteLength(Detail);
-  return { event, entry, bytes };
-};
-
-export const retryDelay = (tries: number, throttled: boolean, random: () => number): number =>
-  random() *
-  Math.min((throttled ? BACKOFF_THROTTLED_MS : BACKOFF_FIRST_MS) * 2 ** Math.min(tries, 10), BACKOFF_MAX_MS);
+/** How EventBridge weighs an entry: 14 for the time, then the UTF-8 bytes of its texts. */
+const bytesOf = (event: MonitorEvent, workerId: string): number =>
+  14 +
+  monitorSource(workerId).length +
+  event.detailType.length +
+  Buffer.byteLength(JSON.stringify(event.detail));
 
 /** The SDK names an error after the service's code. */
 const nameOf = (error: unknown): string => {
@@ -100,154 +67,125 @@ const nameOf = (error: unknown): string => {
   return typeof name === 'string' ? name : 'UnknownError';
 };
 
-export const createPublisher = (dependencies: PublisherDependencies): Publisher => {
-  const { client, busName, workerId, metrics, now, random, settled, log } = dependencies;
-  const lines = new Map<string, Line>();
-  const stopping = new AbortController();
-  let flying: ReadonlySet<Waiting> = new Set();
-  let wake: () => void = () => undefined;
-  let idlers: (() => void)[] = [];
+export class Publisher {
+  readonly #dependencies: PublisherDependencies;
+  readonly #lines: OutgoingLines;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  #wake: () => void = () => undefined;
+  #idlers: (() => void)[] = [];
 
-  const depth = (): number => [...lines.values()].reduce((sum, line) => sum + line.waiting.length, 0);
-  const noteDepth = (): void => {
-    const waiting = depth();
-    metrics.set('queue_depth', waiting);
-    if (waiting > 0) return;
-    for (const done of idlers.splice(0)) done();
-  };
+  /** Starts sending at once. */
+  constructor(dependencies: PublisherDependencies) {
+    this.#dependencies = dependencies;
+    this.#lines = new OutgoingLines((event) => bytesOf(event, dependencies.workerId));
+    this.#running = this.#run();
+  }
 
-  /** A snapshot that still waits is replaced by the newer one. */
-  const supersede = (line: Line, event: MonitorEvent): void => {
-    if (!isTransient(event.detailType)) return;
-    const index = line.waiting.findIndex((w) => w.event.detailType === event.detailType && !flying.has(w));
-    if (index === -1) return;
-    line.waiting.splice(index, 1);
-    metrics.add('events_superseded_total');
-  };
+  /** Takes events in their order; returns at once. */
+  enqueue(events: readonly MonitorEvent[]): void {
+    for (const event of events) this.#add(event);
+    this.#noteDepth();
+    this.#wake();
+  }
 
-  const add = (event: MonitorEvent): void => {
-    const key = lineKey(event);
-    const line = lines.get(key) ?? { waiting: [], notBefore: 0, tries: 0, alone: false };
-    if (SHEDDABLE.has(event.detailType) && depth() >= MAX_WAITING) {
+  /** Resolves when nothing waits any more, or when `signal` is aborted. */
+  idle(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#lines.depth === 0 || signal.aborted) return resolve();
+      this.#idlers.push(resolve);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  /** Ends the sender; what waits stays in the spool. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const done of this.#idlers.splice(0)) done();
+    await this.#running;
+  }
+
+  #add(event: MonitorEvent): void {
+    const { metrics, settled } = this.#dependencies;
+    if (SHEDDABLE.has(event.detailType) && this.#lines.depth >= MAX_WAITING) {
       metrics.add('events_dropped_total', event.detailType);
       settled([event.detail.eventId]);
-      return;
-    }
-    supersede(line, event);
-    line.waiting.push(waitingOf(event, busName, workerId));
-    lines.set(key, line);
-  };
+    } else if (this.#lines.add(event) !== undefined) metrics.add('events_superseded_total');
+  }
 
-  /** The heads of the lines that may go now. */
-  const nextBatch = (): [Line, Waiting][] => {
-    const batch: [Line, Waiting][] = [];
-    let bytes = 0;
-    for (const line of lines.values()) {
-      const head = line.waiting[0];
-      if (head === undefined || line.notBefore > now() || bytes + head.bytes > MAX_CALL_BYTES) continue;
-      if (line.alone) return batch.length === 0 ? [[line, head]] : batch;
-      batch.push([line, head]);
-      bytes += head.bytes;
-      if (batch.length === MAX_ENTRIES) break;
-    }
-    return batch;
-  };
+  #noteDepth(): void {
+    this.#dependencies.metrics.set('queue_depth', this.#lines.depth);
+    if (this.#lines.depth > 0) return;
+    for (const done of this.#idlers.splice(0)) done();
+  }
 
-  const finish = (line: Line, waiting: Waiting): void => {
-    line.waiting.splice(line.waiting.indexOf(waiting), 1);
-    line.notBefore = 0;
-    line.tries = 0;
-    line.alone = false;
-    settled([waiting.event.detail.eventId]);
-    for (const [key, other] of lines) if (other === line && line.waiting.length === 0) lines.delete(key);
-  };
+  #finish(departure: Departure): void {
+    this.#lines.arrived(departure);
+    this.#dependencies.settled([departure.event.detail.eventId]);
+  }
 
-  const retry = (line: Line, code: string): void => {
+  #retry(departure: Departure, code: string, alone: boolean): void {
+    const { metrics, now, random } = this.#dependencies;
     metrics.add('publish_failures_total', code);
     metrics.add('publish_retries_total');
-    line.notBefore = now() + retryDelay(line.tries, THROTTLED.test(code), random);
-    line.tries += 1;
-  };
+    this.#lines.delayed(departure, code, alone, now(), random);
+  }
 
-  const quarantine = (line: Line, waiting: Waiting, code: string): void => {
-    const { detailType, detail } = waiting.event;
-    metrics.add('publish_failures_total', code);
+  #quarantine(departure: Departure, error: string): void {
+    const { metrics, log } = this.#dependencies;
+    const { detailType, detail } = departure.event;
+    metrics.add('publish_failures_total', error);
     metrics.add('events_quarantined_total', detailType);
-    log.warn(
-      { code: 'monitor.eventQuarantined', error: code, detailType, eventId: detail.eventId },
-      'quarantined',
-    );
-    finish(line, waiting);
-  };
+    log.warn({ code: 'monitor.eventQuarantined', error, detailType, eventId: detail.eventId }, 'quarantined');
+    this.#finish(departure);
+  }
 
-  const judge = ([line, waiting]: [Line, Waiting], answer: PutEventsResultEntry | undefined): void => {
-    if (answer?.EventId !== undefined && answer.ErrorCode === undefined) {
-      metrics.add('events_published_total', waiting.event.detailType);
-      finish(line, waiting);
-    } else if (POISON.has(answer?.ErrorCode ?? '')) quarantine(line, waiting, answer?.ErrorCode ?? '');
-    else retry(line, answer?.ErrorCode ?? 'NoAnswer');
-  };
+  #judge(departure: Departure, answer: PutEventsResultEntry | undefined): void {
+    const code = answer?.ErrorCode ?? (answer?.EventId === undefined ? 'NoAnswer' : undefined);
+    if (code === undefined) {
+      this.#dependencies.metrics.add('events_published_total', departure.event.detailType);
+      this.#finish(departure);
+    } else if (POISON.has(code)) this.#quarantine(departure, code);
+    else this.#retry(departure, code, departure.line.alone);
+  }
 
-  const refuse = (batch: readonly [Line, Waiting][], error: unknown): void => {
-    const code = nameOf(error);
+  /** A whole call was refused. Where an entry may be at fault, each goes alone from now on until it is found. */
+  #refused(batch: readonly Departure[], error: string): void {
     const [only] = batch;
-    if (POISON.has(code) && batch.length === 1 && only !== undefined) return quarantine(...only, code);
-    log.warn({ code: 'monitor.publishFailed', error: code, entries: batch.length }, 'PutEvents failed');
-    for (const [line] of batch) {
-      line.alone = POISON.has(code);
-      retry(line, code);
-    }
-  };
+    const atFault = POISON.has(error);
+    if (atFault && batch.length === 1 && only !== undefined) return this.#quarantine(only, error);
+    const fields = { code: 'monitor.publishFailed', error, entries: batch.length };
+    this.#dependencies.log.warn(fields, 'PutEvents failed');
+    for (const departure of batch) this.#retry(departure, error, atFault || departure.line.alone);
+  }
 
-  const send = async (batch: readonly [Line, Waiting][]): Promise<void> => {
-    flying = new Set(batch.map(([, waiting]) => waiting));
+  async #send(batch: readonly Departure[]): Promise<void> {
+    const { client, busName, workerId } = this.#dependencies;
+    const Entries = batch.map(({ event }) => entryOf(event, busName, workerId));
     try {
-      const command = new PutEventsCommand({ Entries: batch.map(([, waiting]) => waiting.entry) });
-      const abortSignal = AbortSignal.any([stopping.signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
-      const answer = await client.send(command, { abortSignal });
-      for (const [index, pair] of batch.entries()) judge(pair, answer.Entries?.[index]);
+      const abortSignal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
+      const answer = await client.send(new PutEventsCommand({ Entries }), { abortSignal });
+      for (const [index, departure] of batch.entries()) this.#judge(departure, answer.Entries?.[index]);
     } catch (error) {
-      if (!stopping.signal.aborted) refuse(batch, error);
+      if (!this.#stopping.signal.aborted) this.#refused(batch, nameOf(error));
     } finally {
-      flying = new Set();
-      noteDepth();
+      this.#lines.settled();
+      this.#noteDepth();
     }
-  };
+  }
 
-  const rest = async (): Promise<void> => {
-    const due = [...lines.values()].filter((line) => line.waiting.length > 0).map((line) => line.notBefore);
+  async #rest(): Promise<void> {
     const woken = new AbortController();
-    wake = () => woken.abort();
-    const signal = AbortSignal.any([stopping.signal, woken.signal]);
-    const ms = due.length === 0 ? 2 ** 30 : Math.max(0, Math.min(...due) - now());
+    this.#wake = () => woken.abort();
+    const ms = Math.min(MAX_REST_MS, Math.max(0, this.#lines.nextAt() - this.#dependencies.now()));
+    const signal = AbortSignal.any([this.#stopping.signal, woken.signal]);
     await sleep(ms, undefined, { signal }).catch(() => undefined);
-  };
+  }
 
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      const batch = nextBatch();
-      await (batch.length === 0 ? rest() : send(batch));
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const batch = this.#lines.depart(this.#dependencies.now());
+      await (batch.length === 0 ? this.#rest() : this.#send(batch));
     }
-  };
-  const running = run();
-
-  return {
-    enqueue: (events) => {
-      for (const event of events) add(event);
-      noteDepth();
-      wake();
-    },
-    idle: (signal) =>
-      new Promise((resolve) => {
-        if (depth() === 0 || signal.aborted) return resolve();
-        idlers.push(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      }),
-    stop: async () => {
-      stopping.abort();
-      for (const done of idlers.splice(0)) done();
-      idlers = [];
-      await running;
-    },
-  };
-};
+  }
+}

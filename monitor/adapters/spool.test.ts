@@ -38,9 +38,9 @@ describe('the spool', () => {
     const spool = await openSpool(dir, createMetrics());
     await spool.append([event('Job Started'), event('Node Executing'), event('Node Progress Update')]);
     await spool.close();
-    const { jobs, unsent, close } = await openSpool(dir, createMetrics());
+    const again = await openSpool(dir, createMetrics());
     const { promptId, jobId, attempt, sequence, overallPercentage } = exampleOf('Node Progress Update');
-    expect(jobs).toEqual([
+    expect(again.jobs).toEqual([
       {
         promptId,
         jobId,
@@ -53,8 +53,8 @@ describe('the spool', () => {
         executed: [],
       },
     ]);
-    expect(unsent.map((e) => e.detailType)).toEqual(['Job Started', 'Node Executing']);
-    await close();
+    expect(again.unsent.map((e) => e.detailType)).toEqual(['Job Started', 'Node Executing']);
+    await again.close();
   });
 
   test('cuts a torn tail off and goes on after it', async () => {

@@ -127,7 +127,18 @@ const badId = fc.constantFrom(
   'x'.repeat(600),
   'a\u202eb',
 );
-const badNumber = fc.constantFrom(-1, null, '3', 1e309, -1e309, 5, 0, 99, Number.MAX_SAFE_INTEGER, undefined);
+const badNumber = fc.constantFrom(
+  -1,
+  null,
+  '3',
+  Infinity,
+  -Infinity,
+  5,
+  0,
+  99,
+  Number.MAX_SAFE_INTEGER,
+  undefined,
+);
 const badNode = fc.record({
   value: badNumber,
   max: badNumber,

@@ -327,7 +327,7 @@ describe('the end of a job', () => {
     m.frame('execution_error', {
       node_id: '0',
       exception_type: 'ValueError',
-      exception_message: `${'é'.repeat(9000)}`,
+      exception_message: 'é'.repeat(9000),
       traceback,
       timestamp: T0,
       current_inputs: { text: ['secret'] },
