@@ -1,9 +1,12 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { CfnResource, CloudFormationValidatePlugin } from 'aws-cdk-lib/core';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { App, Stack } from 'aws-cdk-lib/core';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { withApp } from './synthesized-fixture.ts';
+
+// The schemas of all of CloudFormation are loaded: seconds alone, many of them on a machine that is busy.
+jest.setTimeout(120_000);
 
 const findingsIn = (app: App): readonly string[] =>
   new AwsSolutionsChecks()

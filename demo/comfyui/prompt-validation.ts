@@ -4,14 +4,8 @@ import type { Catalogue, CatalogueEntry, InputSpec } from './node-catalogue.ts';
 import type { Folders } from './output-files.ts';
 import type { JsonObject } from './python-json.ts';
 import { pythonRepr } from './python-json.ts';
+import type { ErrorItem } from './validation-error.ts';
 import { coerceValue } from './value-coercion.ts';
-
-export interface ErrorItem {
-  readonly type: string;
-  readonly message: string;
-  readonly details: string;
-  readonly extra_info: JsonObject;
-}
 
 export interface Validation {
   readonly error: ErrorItem | null;

@@ -1,8 +1,8 @@
 /** Brings plain input values to the declared type, as the recordings show it (`8` becomes `8.0`), and checks bounds. */
 import type { InputSpec } from './node-catalogue.ts';
-import type { ErrorItem } from './prompt-validation.ts';
 import type { JsonObject } from './python-json.ts';
 import { isNumeric, pyFloat, pyInt, pythonRepr, toDouble } from './python-json.ts';
+import type { ErrorItem } from './validation-error.ts';
 
 /** Changes `inputs` in place. `ownCheck`: the class judges its values itself, so choices are not compared. */
 export function coerceValue(spec: InputSpec, inputs: JsonObject, ownCheck: boolean): ErrorItem | null {

@@ -1,5 +1,5 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { StageSettings } from '../stage-config.ts';
+import type { StageSettings } from '../stage-settings.ts';
 
 /** A shared account for trying things out: goes away when asked, and may be small. */
 export const dev: StageSettings = {

@@ -1,5 +1,5 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { StageSettings } from '../stage-config.ts';
+import type { StageSettings } from '../stage-settings.ts';
 
 /** One machine, run by the embedded AWS. Never deployed: it has no authentication. */
 export const local: StageSettings = {

@@ -1,5 +1,5 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { StageSettings } from '../stage-config.ts';
+import type { StageSettings } from '../stage-settings.ts';
 
 /** What users rely on: data outlives the stack, and no function can starve the others. */
 export const prod: StageSettings = {

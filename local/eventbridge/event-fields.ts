@@ -1,4 +1,4 @@
-import type { Leaf } from './value-test.ts';
+import type { Leaf } from './leaf-test.ts';
 
 /** Which element of which array (by its number in this event) a value stands in. */
 export type Membership = ReadonlyMap<number, number>;

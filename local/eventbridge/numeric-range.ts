@@ -1,5 +1,5 @@
 import { EventPatternError } from './event-pattern-error.ts';
-import type { LeafTest } from './value-test.ts';
+import type { LeafTest } from './leaf-test.ts';
 
 const LIMIT = 5e9;
 const PRECISION = 1e6;

@@ -3,13 +3,11 @@
  * Source of the semantics: AWS "Comparison operators for use in event patterns in Amazon EventBridge" and the
  * documented behaviour of the open source rule engine behind it.
  */
+import type { LeafTest } from './leaf-test.ts';
 import { cidrTest, ipEqualsTest } from './ip-range.ts';
 import { numericRange, quantize } from './numeric-range.ts';
 import { EventPatternError } from './event-pattern-error.ts';
 import { parseWildcard } from './wildcard.ts';
-
-export type Leaf = string | number | boolean | null;
-export type LeafTest = (value: Leaf) => boolean;
 
 /** What one entry of a pattern array asks: a test of a present value, or that no value is there. */
 export type ValueTest = { readonly kind: 'present'; readonly test: LeafTest } | { readonly kind: 'absent' };

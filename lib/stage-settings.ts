@@ -1,0 +1,31 @@
+/** What a stage's own file says: everything in which stages differ but who may call. */
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { FunctionName } from './function-specs.ts';
+
+export interface StageSettings {
+  /** Pins the stage to one account; undefined leaves it to the credentials of the deployment. */
+  readonly account: string | undefined;
+  /** What becomes of the table and the buckets when they leave the stack. */
+  readonly removal: 'destroy' | 'retain';
+  readonly deletionProtection: boolean;
+  /** 1–35. */
+  readonly pointInTimeRecoveryDays: number;
+  readonly logRetention: RetentionDays;
+  readonly archiveDays: number;
+  readonly mediaExpiryDays: number;
+  /** Workflows are read until their job is gone from the table, so not shorter than the life of a job. */
+  readonly workflowExpiryDays: number;
+  /** `public`, `private` or `any`: see `ENV.workerAddressPolicy`. */
+  readonly workerAddressPolicy: 'public' | 'private' | 'any';
+  readonly storeTempOutputs: boolean;
+  /** Origins of pages that may call the API and read media; `*` for any, none for same-origin pages only. */
+  readonly corsOrigins: readonly string[];
+  readonly cdnScheme: 'http' | 'https';
+  /** Steady requests per second and burst, for each route; undefined leaves the account's own limits. */
+  readonly throttle: { readonly rateLimit: number; readonly burstLimit: number } | undefined;
+  /**
+   * Reserved concurrency by function: a cap as much as a guarantee. AWS keeps 100 unreserved, so an account
+   * with the small default quota can't hold any.
+   */
+  readonly reservedConcurrency: Readonly<Partial<Record<FunctionName, number>>>;
+}
