@@ -3,9 +3,12 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+// Each test starts a process that loads the CDK: seconds alone, many of them on a machine that is busy.
+jest.setTimeout(120_000);
+
 let outdir = '';
 beforeAll(() => {
   outdir = mkdtempSync(join(tmpdir(), 'cdk-out-'));
@@ -42,7 +45,6 @@ describe('the CDK app', () => {
       {},
       /^cdk: stage "prod" .* set -c jwtIssuer=/,
     ],
-    ['half of it', ['-c', 'jwtAudience=a'], { STAGE: 'dev' }, /^cdk: stage "dev" .* set -c jwtIssuer= /],
     ['an unknown stage', [], { STAGE: 'staging' }, /^cdk: unknown stage "staging"/],
     ['an unknown option', ['--stage', 'prod'], {}, /^cdk: Unknown option '--stage'/],
   ])('refuses %s with one line, and writes nothing', async (_, args, environment, expected) => {
