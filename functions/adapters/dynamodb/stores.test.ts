@@ -12,10 +12,11 @@ import type {
   WorkerRegistration,
   WorkerStore,
 } from '../../core/ports.ts';
+import { createFakeClock, type FakeClock } from '../../core/test-support/fake-clock.ts';
+import { JOB_ID, makeAssignedJob, makeJob, PROMPT_ID, WORKER_ID } from '../../core/test-support/fixtures.ts';
 import type { WorkerReport } from '../../core/worker.ts';
-import { createFakeClock, type FakeClock } from '../test-support/clock.ts';
 import { startTable, type TestTable } from '../test-support/dynalite-table.ts';
-import { assignedJob, JOB_ID, pendingJob, PROMPT_ID, storedOutput, WORKER_ID } from '../test-support/job.ts';
+import { storedOutput } from '../test-support/stored-output.ts';
 import { createFakeConnectionStore } from './connection-store.fake.ts';
 import { createConnectionStore } from './connection-store.ts';
 import { createFakeJobStore } from './job-store.fake.ts';
@@ -55,7 +56,7 @@ const emptyTable = async (): Promise<void> => {
 };
 
 const openFakes = async (): Promise<Stores> => {
-  const clock = createFakeClock();
+  const clock = createFakeClock('2026-03-01T12:00:00.000Z');
   const jobs = createFakeJobStore({ clock });
   return {
     clock,
@@ -71,7 +72,7 @@ const openFakes = async (): Promise<Stores> => {
 
 const openTable = async (): Promise<Stores> => {
   await emptyTable();
-  const clock = createFakeClock();
+  const clock = createFakeClock('2026-03-01T12:00:00.000Z');
   const options = { table: running.table, clock };
   return {
     clock,
@@ -96,18 +97,18 @@ describe.each([
 
   describe('jobs', () => {
     test('a job is created once and read back whole', async () => {
-      const job = assignedJob({
+      const job = makeAssignedJob({
         failure: { reason: 'vanished', message: 'gone', nodeId: '3' },
         earlyOutputs: [storedOutput(0)],
       });
       expect(await stores.jobs.create(job)).toBe('created');
-      expect(await stores.jobs.create(pendingJob())).toBe('exists');
+      expect(await stores.jobs.create(makeJob())).toBe('exists');
       expect(await stores.jobs.get(JOB_ID)).toEqual(job);
       expect(await stores.jobs.get('another')).toBeUndefined();
     });
 
     test('a change whose guard holds applies whole, adds one to the revision, and answers the job', async () => {
-      await stores.jobs.create(assignedJob());
+      await stores.jobs.create(makeAssignedJob());
       stores.clock.advance(1500);
       const answer = await stores.jobs.update({
         guard: {
@@ -120,7 +121,7 @@ describe.each([
         },
         patch: { status: 'running', startedAt: '2026-03-01T12:00:01.000Z', eventSequence: 4 },
       });
-      const expected = assignedJob({
+      const expected = makeAssignedJob({
         status: 'running',
         startedAt: '2026-03-01T12:00:01.000Z',
         eventSequence: 4,
@@ -139,7 +140,7 @@ describe.each([
       ['that is not newer', { eventSequenceBelow: 7 }],
       ['of an unknown job', { jobId: 'another' }],
     ])('a change %s is refused and changes nothing', async (_what, guard) => {
-      const job = assignedJob({ eventSequence: 7 });
+      const job = makeAssignedJob({ eventSequence: 7 });
       await stores.jobs.create(job);
       const answer = await stores.jobs.update({
         guard: { jobId: JOB_ID, statuses: ['assigned'], ...guard },
@@ -152,7 +153,7 @@ describe.each([
 
     test('early outputs are appended, and start anew with a new attempt', async () => {
       const guard = { jobId: JOB_ID, statuses: ['assigned' as const] };
-      await stores.jobs.create(assignedJob());
+      await stores.jobs.create(makeAssignedJob());
       await stores.jobs.update({ guard, patch: { addEarlyOutputs: [storedOutput(0)] } });
       await stores.jobs.update({ guard, patch: { addEarlyOutputs: [storedOutput(1)] } });
       expect((await stores.jobs.get(JOB_ID))?.earlyOutputs).toEqual([storedOutput(0), storedOutput(1)]);
@@ -161,7 +162,7 @@ describe.each([
     });
 
     test('of ten equal changes at once, exactly one applies', async () => {
-      await stores.jobs.create(assignedJob());
+      await stores.jobs.create(makeAssignedJob());
       const change = {
         guard: { jobId: JOB_ID, statuses: ['assigned' as const], eventSequenceBelow: 3 },
         patch: { eventSequence: 3 },
@@ -174,25 +175,25 @@ describe.each([
 
   describe('subscriptions', () => {
     test('the owner follows, the job answers it, and leaving is idempotent', async () => {
-      await stores.jobs.create(pendingJob());
+      await stores.jobs.create(makeJob());
       const followed = await stores.subscriptions.subscribe(JOB_ID, 'user-1', 'a');
-      expect(followed).toEqual(pendingJob({ connections: ['a'] }));
+      expect(followed).toEqual(makeJob({ connections: ['a'] }));
       await stores.subscriptions.subscribe(JOB_ID, 'user-1', 'a');
       await stores.subscriptions.subscribe(JOB_ID, 'user-1', 'b');
       expect([...(await stores.jobs.get(JOB_ID))!.connections].sort()).toEqual(['a', 'b']);
       await stores.subscriptions.unsubscribe(JOB_ID, 'a');
       await stores.subscriptions.unsubscribe(JOB_ID, 'a');
       await stores.subscriptions.unsubscribe(JOB_ID, 'b');
-      expect(await stores.jobs.get(JOB_ID)).toEqual(pendingJob());
+      expect(await stores.jobs.get(JOB_ID)).toEqual(makeJob());
     });
 
     test('neither a stranger nor a job that does not exist can be followed', async () => {
-      await stores.jobs.create(pendingJob());
+      await stores.jobs.create(makeJob());
       expect(await stores.subscriptions.subscribe(JOB_ID, 'user-2', 'a')).toBeUndefined();
       expect(await stores.subscriptions.subscribe('another', 'user-1', 'a')).toBeUndefined();
       await stores.subscriptions.unsubscribe('another', 'a');
       expect(await stores.jobs.get('another')).toBeUndefined();
-      expect(await stores.jobs.get(JOB_ID)).toEqual(pendingJob());
+      expect(await stores.jobs.get(JOB_ID)).toEqual(makeJob());
     });
   });
 
@@ -407,21 +408,21 @@ describe.each([
 
 test('a stored row that does not read names its key and its field', async () => {
   const { client, tableName: TableName } = running.table;
-  const options = { table: running.table, clock: createFakeClock() };
-  const Item = { ...pendingJob(), pk: `JOB#${JOB_ID}`, sk: 'JOB', status: 'done', connections: undefined };
+  const options = { table: running.table, clock: createFakeClock('2026-03-01T12:00:00.000Z') };
+  const Item = { ...makeJob(), pk: `JOB#${JOB_ID}`, sk: 'JOB', status: 'done', connections: undefined };
   await client.send(new PutCommand({ TableName, Item }));
   await expect(createJobStore(options).get(JOB_ID)).rejects.toMatchObject({
     code: 'row.invalid',
     retryable: false,
-    message: expect.stringMatching(/JOB#7d3a1c52.*status/),
+    message: expect.stringMatching(/JOB#0f6f4b43.*status/),
   });
 });
 
 test('every item expires: jobs and what belongs to them after 30 days', async () => {
   await emptyTable();
-  const clock = createFakeClock();
+  const clock = createFakeClock('2026-03-01T12:00:00.000Z');
   const options = { table: running.table, clock };
-  await createJobStore(options).create(pendingJob());
+  await createJobStore(options).create(makeJob());
   await createConnectionStore(options).create('a', 'user-1');
   await createOutputStore(options).put(JOB_ID, 1, { outputs: [storedOutput(0)], missingOutputs: [] });
   await createTimelineStore(options).append(JOB_ID, 1, 2, []);
