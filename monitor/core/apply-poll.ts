@@ -56,11 +56,16 @@ const missFromQueue = (turn: Turn, promptId: string, askedAt: number): void => {
   wantHistory(job, turn.now);
 };
 
-/** Numbers start again from 0 with the process: a lower highest one betrays a restart. */
+/** Numbers grow with every prompt and start again from 0 with the process: a new prompt below the rest betrays it. */
 const watchNumbers = (turn: Turn, prompts: readonly QueuedPrompt[]): void => {
-  const highest = Math.max(-1, ...prompts.map((prompt) => prompt.number ?? -1));
-  if (highest >= 0 && highest < turn.state.highestNumber) noteRestart(turn);
-  if (highest >= 0) turn.state.highestNumber = highest;
+  const { highestNumber, queuedBefore } = turn.state;
+  const isLate = ({ promptId, number }: QueuedPrompt): boolean =>
+    number !== null && number >= 0 && number <= highestNumber && !queuedBefore.has(promptId);
+  const restarted = prompts.some(isLate);
+  if (restarted) noteRestart(turn);
+  const numbers = prompts.map((prompt) => prompt.number ?? -1);
+  turn.state.highestNumber = Math.max(restarted ? -1 : highestNumber, ...numbers);
+  turn.state.queuedBefore = new Set(prompts.map((prompt) => prompt.promptId));
 };
 
 const noteRestart = (turn: Turn): void => {
@@ -106,8 +111,8 @@ const backoff = (tries: number): number => Math.min(LIMITS.historyFirstMs * 2 **
 /** A prompt that ran and ended unseen leaves a history; only a new process has none. */
 const lostToRestart = (turn: Turn, job: Job): boolean => {
   const { restartedAt, endedUnseenAt } = turn.state;
-  if (restartedAt !== undefined && restartedAt >= job.aliveAt) return true;
-  return job.phase.kind !== 'pending' && endedUnseenAt !== undefined && endedUnseenAt >= job.aliveAt;
+  if (restartedAt !== undefined && restartedAt > job.aliveAt) return true;
+  return job.phase.kind !== 'pending' && endedUnseenAt !== undefined && endedUnseenAt > job.aliveAt;
 };
 
 /** Neither queued nor in the history: not done, but gone. It takes several polls to be sure. */
@@ -190,11 +195,14 @@ export const applyPoll = (turn: Turn, result: PollResult): void => {
 };
 
 /** When a failed poll is asked again: the canary keeps knocking, the others wait until it is answered. */
-const retryClock = (turn: Turn, poll: Poll): void => {
+const retryClock = (turn: Turn, poll: Poll, failure: PollFailure): void => {
   const { clock } = turn.state;
   const later = turn.now + LIMITS.canaryMs;
   if (poll.kind === 'systemStats') turn.state.clock = { ...clock, statsDueAt: later };
-  if (poll.kind === 'objectInfo') turn.state.clock = { ...clock, objectInfoDueAt: later };
+  if (poll.kind === 'objectInfo') {
+    // Names are a nicety: an answer without sense is not asked for again on this connection.
+    turn.state.clock = { ...clock, objectInfoDueAt: failure === 'invalid' ? Infinity : later };
+  }
   if (poll.kind === 'queue') turn.state.clock = { ...clock, queueAskedAt: turn.now, queueDueAt: later };
   if (poll.kind === 'queueLength') {
     turn.state.clock = {
@@ -219,6 +227,6 @@ export const applyPollFailure = (turn: Turn, poll: Poll, failure: PollFailure): 
   turn.state.refused = failure === 'refused';
   // A port that nothing listens on any more: the process is gone, and with it queue and history.
   if (failure === 'refused' && wasUp) noteRestart(turn);
-  retryClock(turn, poll);
+  retryClock(turn, poll, failure);
   if (poll.kind === 'history') retryHistory(turn, poll.promptId);
 };

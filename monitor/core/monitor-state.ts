@@ -81,7 +81,10 @@ export interface MonitorState {
   readonly restartedAt: number | undefined;
   /** Last time that prompts ended unseen while the socket was down: they finished, or the process is new. */
   readonly endedUnseenAt: number | undefined;
+  /** Highest queue number seen of this process of ComfyUI. */
   readonly highestNumber: number;
+  /** Prompts that the last answer of /queue listed. */
+  readonly queuedBefore: ReadonlySet<string>;
   readonly monitorSequence: number;
   readonly heartbeatDueAt: number;
   readonly stopped: boolean;
@@ -180,6 +183,7 @@ export const initialState = (
   restartedAt: undefined,
   endedUnseenAt: undefined,
   highestNumber: -1,
+  queuedBefore: new Set(),
   monitorSequence: 0,
   heartbeatDueAt: now + settings.heartbeatIntervalSeconds * 1000,
   stopped: false,

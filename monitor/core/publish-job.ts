@@ -141,9 +141,16 @@ export const publishPending = (turn: Turn, job: Job, force: boolean): void => {
   publishImages(turn, job, force);
 };
 
-/** What is due of an open job now. Until its identity is known everything stays pending. */
+/** Until /queue or /history has told whose job it is and of which nodes, everything stays pending. */
+const isTellable = (job: Job): boolean =>
+  job.identity !== undefined &&
+  job.workflow !== undefined &&
+  job.ownership === 'ours' &&
+  job.phase.kind !== 'closed';
+
+/** What is due of an open job now. */
 export const publishJob = (turn: Turn, job: Job): void => {
-  if (job.identity === undefined || job.ownership !== 'ours' || job.phase.kind === 'closed') return;
+  if (!isTellable(job)) return;
   publishPending(turn, job, false);
   if (job.jobStartedSent) publishProgress(turn, job);
 };
@@ -158,7 +165,7 @@ const executedDueAt = (job: Job, intervalMs: number): number => {
 
 /** When the job next has something to publish (ms since the epoch), or Infinity. */
 export const publishDueAt = (job: Job, intervalMs: number): number => {
-  if (job.identity === undefined || job.ownership !== 'ours' || job.phase.kind === 'closed') return Infinity;
+  if (!isTellable(job)) return Infinity;
   if (!job.jobStartedSent) return job.startedAt === undefined ? Infinity : job.startedAt + LIMITS.settleMs;
   return Math.min(
     job.pendingStarted.length > 0 ? job.lanes.executing + intervalMs : Infinity,
