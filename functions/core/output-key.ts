@@ -23,7 +23,7 @@ const escapeOne = (character: string): string => {
  */
 const segmentOf = (id: string): string => {
   if (id === '') return '~';
-  const escaped = [...id]
+  const escaped = Array.from(id)
     .map((character) => (/^[A-Za-z0-9._-]$/.test(character) ? character : escapeOne(character)))
     .join('')
     .replaceAll(/^\.|(?<=\.)\./g, '~2e');

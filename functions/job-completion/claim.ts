@@ -1,0 +1,50 @@
+/** Who may complete a job: the first delivery, and later ones of the same event that pick up what it left. */
+import type { DetailOf } from '../../shared-types/index.ts';
+import { guardOf } from '../core/job-events.ts';
+import { ACTIVE_STATUSES, isTerminal, type Job } from '../core/job.ts';
+import type { CompletionDependencies } from './dependencies.ts';
+import { pushProgress } from './progress-push.ts';
+
+type Detail = DetailOf<'Job Completed'>;
+
+export type Claim =
+  /** The outputs are ours to store. */
+  | { readonly kind: 'claimed'; readonly job: Job }
+  /** This very event completed the job before: only the telling may be missing. */
+  | { readonly kind: 'completed'; readonly job: Job }
+  /** The attempt was found to have failed after this event had claimed it. */
+  | { readonly kind: 'failed'; readonly job: Job }
+  | { readonly kind: 'stale' };
+
+/** What the job says of this event. */
+export const standingOf = (job: Job | undefined, detail: Detail): Claim => {
+  if (job === undefined || job.attempt !== detail.attempt) return { kind: 'stale' };
+  if (job.status === 'completed') {
+    return job.endedByEventId === detail.eventId ? { kind: 'completed', job } : { kind: 'stale' };
+  }
+  if (job.eventSequence !== detail.sequence) return { kind: 'stale' };
+  if (isTerminal(job.status) || job.status === 'pending') return { kind: 'failed', job };
+  const isHolder = job.workerId === detail.workerId && job.promptId === detail.promptId;
+  return isHolder ? { kind: 'claimed', job } : { kind: 'stale' };
+};
+
+/** `Job Started` may have been lost. */
+const startOf = ({ timestamp, durationMs }: Detail): string =>
+  durationMs === null ? timestamp : new Date(Date.parse(timestamp) - durationMs).toISOString();
+
+export const claim = async (detail: Detail, deps: CompletionDependencies): Promise<Claim> => {
+  const before = await deps.jobs.get(detail.jobId);
+  const updated = await deps.jobs.update({
+    guard: guardOf(detail, ACTIVE_STATUSES),
+    patch: {
+      status: 'running',
+      eventSequence: detail.sequence,
+      storingSince: new Date(deps.clock.now()).toISOString(),
+      durationMs: detail.durationMs,
+      startedAt: before?.startedAt ?? startOf(detail),
+    },
+  });
+  if (updated.kind === 'refused') return standingOf(await deps.jobs.get(detail.jobId), detail);
+  await pushProgress(updated.job, deps);
+  return { kind: 'claimed', job: updated.job };
+};
