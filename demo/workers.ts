@@ -101,7 +101,7 @@ export const startMonitorProcess = async (
 ): Promise<Child> => {
   const { hostname, port, protocol } = new URL(comfyUiUrl);
   const connected = waitForLine(`monitor of ${workerId}`, (message) =>
-    message['msg'] === 'monitor.connected' ? true : undefined,
+    message['code'] === 'monitor.connected' ? true : undefined,
   );
   const child = startChild({
     name: `monitor-${workerId}`,
