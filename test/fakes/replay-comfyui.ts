@@ -118,236 +118,295 @@ const listen = (server: Server, port: number): Promise<number> =>
     server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
   });
 
-/** Starts on 127.0.0.1, any free port. The recording's first accepted prompt is what every post plays. */
-export const startReplayComfyUi = async (
-  name: RecordingName,
-  options: ReplayOptions = {},
-): Promise<ReplayComfyUi> => {
-  const { pace = 0, pauseBefore = () => false, sends = () => true } = options;
-  const recording = readRecording(name);
-  const recorded = recording.prompts.find((prompt) => prompt.clientId === recording.clientId);
-  if (recorded === undefined) throw new Error(`${name} has no prompt to play`);
-  const files = filesOf(recording);
-  const sockets = new Map<WebSocket, string>();
-  const requests: string[] = [];
-  const received: string[] = [];
-  let pending: Run[] = [];
-  let running: Run | undefined;
-  let history = new Map<string, Json>();
-  let number = 0;
-  let life = new AbortController();
-  let resume: (() => void) | undefined;
-  let paused = false;
+/** The recording's first accepted prompt is what every post plays. */
+const playedPrompt = (recording: Recording): RecordedPrompt => {
+  const prompt = recording.prompts.find((p) => p.clientId === recording.clientId);
+  if (prompt === undefined) throw new Error(`${recording.name} has no prompt to play`);
+  return prompt;
+};
 
-  const broadcast = (data: string | Buffer): void => {
-    for (const socket of sockets.keys())
+const isEnd = (text: string): boolean => text.includes('"executing"') && text.includes('"node":null');
+
+const interruption = (run: Run): Json => ({
+  type: 'execution_interrupted',
+  data: { prompt_id: run.promptId, node_id: null, node_type: null, executed: [], timestamp: Date.now() },
+});
+
+/** Plays one prompt after the other, and remembers them as a ComfyUI process does. */
+class Player {
+  readonly requests: string[] = [];
+  readonly received: string[] = [];
+  readonly sockets = new Map<WebSocket, string>();
+  readonly recorded: RecordedPrompt;
+  readonly #recording: Recording;
+  readonly #options: ReplayOptions;
+  #pending: Run[] = [];
+  #running: Run | undefined;
+  #history = new Map<string, Json>();
+  #number = 0;
+  #life = new AbortController();
+  #resume: (() => void) | undefined;
+  #paused = false;
+
+  constructor(recording: Recording, options: ReplayOptions) {
+    this.#recording = recording;
+    this.recorded = playedPrompt(recording);
+    this.#options = options;
+  }
+
+  get remaining(): number {
+    return this.#pending.length + (this.#running === undefined ? 0 : 1);
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  resume(): void {
+    this.#resume?.();
+  }
+
+  broadcast(data: string | Buffer): void {
+    for (const socket of this.sockets.keys()) {
       socket.send(data, { binary: typeof data !== 'string' }, () => undefined);
-  };
-  const sendTo = (clientId: string | undefined, data: string | Buffer): void => {
-    for (const [socket, id] of sockets) {
+    }
+  }
+
+  #sendTo(clientId: string | undefined, data: string | Buffer): void {
+    for (const [socket, id] of this.sockets) {
       if (id === clientId) socket.send(data, { binary: typeof data !== 'string' }, () => undefined);
     }
-  };
-  const remaining = (): number => pending.length + (running === undefined ? 0 : 1);
-  const statusFrame = (sid?: string): string =>
-    JSON.stringify({
-      type: 'status',
-      data: {
-        status: { exec_info: { queue_remaining: remaining() } },
-        ...(sid === undefined ? {} : { sid }),
-      },
-    });
+  }
 
-  const entryOf = (run: Run): Json => {
-    const text = JSON.stringify(recorded.entry ?? {}).replaceAll(recorded.promptId, run.promptId);
-    return { ...asObject(JSON.parse(text)), prompt: run.tuple };
-  };
+  #status(sid?: string): string {
+    const status = { exec_info: { queue_remaining: this.remaining } };
+    return JSON.stringify({ type: 'status', data: { status, ...(sid === undefined ? {} : { sid }) } });
+  }
 
-  const waitIfAsked = async (text: string, signal: AbortSignal): Promise<void> => {
-    if (paused || resume !== undefined || !pauseBefore(text)) return;
-    paused = true;
-    await new Promise<void>((resolve) => {
-      resume = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    paused = false;
-  };
+  /** What a client hears first: the queue, and, while its own prompt runs, the node at work. */
+  greet(socket: WebSocket, clientId: string): void {
+    socket.send(this.#status(clientId));
+    if (this.#running?.clientId !== clientId) return;
+    const [node] = Object.keys(asObject(this.recorded.workflow));
+    socket.send(JSON.stringify({ type: 'executing', data: { node } }));
+  }
 
-  const interruption = (run: Run): [string, Json][] => [
-    [
-      'execution_interrupted',
-      { prompt_id: run.promptId, node_id: null, node_type: null, executed: [], timestamp: Date.now() },
-    ],
-  ];
-
-  const finish = (run: Run, signal: AbortSignal): void => {
-    if (signal.aborted) return;
-    const messages = interruption(run);
-    const interrupted = {
-      outputs: {},
-      status: { status_str: 'error', completed: false, messages },
-      meta: {},
-    };
-    if (run.interrupted) {
-      sendTo(run.clientId, JSON.stringify({ type: messages[0]?.[0], data: messages[0]?.[1] }));
-    }
-    history.set(run.promptId, run.interrupted ? { ...interrupted, prompt: run.tuple } : entryOf(run));
-    running = undefined;
-    broadcast(statusFrame());
-    sendTo(
-      run.clientId,
-      JSON.stringify({ type: 'executing', data: { node: null, prompt_id: run.promptId } }),
-    );
-  };
-
-  const isEnd = (text: string): boolean => text.includes('"executing"') && text.includes('"node":null');
-
-  const play = async (run: Run, signal: AbortSignal): Promise<void> => {
-    let at = recorded.postedAt;
-    broadcast(statusFrame());
-    for (const line of recording.socketLines.filter((l) => isOf(l, recorded))) {
-      if (signal.aborted || run.interrupted) break;
-      await sleep((line.ms - at) * pace, undefined, { signal }).catch(() => undefined);
-      at = line.ms;
-      const text = frameText(line)?.replaceAll(recorded.promptId, run.promptId);
-      if (text !== undefined) await waitIfAsked(text, signal);
-      if (signal.aborted || run.interrupted || (text !== undefined && isEnd(text))) break;
-      if (line.binary !== undefined) {
-        sendTo(
-          run.clientId,
-          rewriteBinary(Buffer.from(line.binary, 'base64'), recorded.promptId, run.promptId),
-        );
-      } else if (text !== undefined && sends(text)) sendTo(run.clientId, text);
-    }
-    finish(run, signal);
-  };
-
-  const playAll = async (): Promise<void> => {
-    if (running !== undefined) return;
-    const { signal } = life;
-    for (let run = pending.shift(); run !== undefined && !signal.aborted; run = pending.shift()) {
-      running = run;
-      await play(run, signal);
-    }
-  };
-
-  const post = (body: Json, response: ServerResponse): void => {
-    if (Object.keys(asObject(body['prompt'])).length === 0) {
-      const error = { type: 'no_prompt', message: 'No prompt provided', details: '', extra_info: {} };
-      return sendJson(response, 400, { error, node_errors: {} });
-    }
+  enqueue(body: Json): Json {
     const promptId = typeof body['prompt_id'] === 'string' ? body['prompt_id'] : crypto.randomUUID();
     const clientId = typeof body['client_id'] === 'string' ? body['client_id'] : undefined;
     const extra = {
       ...asObject(body['extra_data']),
       ...(clientId === undefined ? {} : { client_id: clientId }),
     };
-    const outputs = Object.keys(asObject(recorded.entry?.['outputs']));
+    const outputs = Object.keys(asObject(this.recorded.entry?.['outputs']));
+    const number = this.#number;
     const tuple = [number, promptId, body['prompt'], extra, outputs];
-    pending.push({ promptId, clientId, tuple, interrupted: false });
-    broadcast(statusFrame());
-    sendJson(response, 200, { prompt_id: promptId, number, node_errors: {} });
-    number += 1;
-    void playAll();
-  };
+    this.#number += 1;
+    this.#pending.push({ promptId, clientId, tuple, interrupted: false });
+    this.broadcast(this.#status());
+    void this.#playAll();
+    return { prompt_id: promptId, number, node_errors: {} };
+  }
 
-  const view = (url: URL, response: ServerResponse): void => {
-    const filename = url.searchParams.get('filename') ?? '';
-    const file = files.get(filename);
-    if (file === undefined && !announces(recorded.entry, filename)) return sendJson(response, 404, {});
-    const { bytes, type } = file ?? { bytes: PIXEL, type: 'image/png' };
-    response.writeHead(200, {
-      'content-type': type,
-      'content-length': bytes.length,
-      etag: `"1-${bytes.length}"`,
+  remove(promptIds: readonly unknown[]): void {
+    this.#pending = this.#pending.filter((run) => !promptIds.includes(run.promptId));
+    this.broadcast(this.#status());
+  }
+
+  interrupt(promptId: unknown): void {
+    if (this.#running === undefined || (promptId ?? this.#running.promptId) !== this.#running.promptId)
+      return;
+    this.#running.interrupted = true;
+    this.resume();
+  }
+
+  queue(): Json {
+    return {
+      queue_running: this.#running === undefined ? [] : [this.#running.tuple],
+      queue_pending: this.#pending.map((run) => run.tuple),
+    };
+  }
+
+  history(promptId?: string): Json {
+    if (promptId === undefined) return Object.fromEntries(this.#history);
+    const entry = this.#history.get(promptId);
+    return entry === undefined ? {} : { [promptId]: entry };
+  }
+
+  /** The end of the process: nothing is kept. */
+  die(): void {
+    this.#life.abort();
+    for (const socket of this.sockets.keys()) socket.terminate();
+    [this.#pending, this.#running, this.#number] = [[], undefined, 0];
+    this.#history = new Map();
+    this.#life = new AbortController();
+  }
+
+  async #playAll(): Promise<void> {
+    const { signal } = this.#life;
+    if (this.#running !== undefined) return;
+    while (!signal.aborted) {
+      const run = this.#pending.shift();
+      if (run === undefined) return;
+      this.#running = run;
+      await this.#play(run, signal);
+    }
+  }
+
+  async #play(run: Run, signal: AbortSignal): Promise<void> {
+    const { pace = 0 } = this.#options;
+    let at = this.recorded.postedAt;
+    this.broadcast(this.#status());
+    for (const line of this.#recording.socketLines.filter((l) => isOf(l, this.recorded))) {
+      await sleep((line.ms - at) * pace, undefined, { signal }).catch(() => undefined);
+      at = line.ms;
+      const text = frameText(line)?.replaceAll(this.recorded.promptId, run.promptId);
+      if (text !== undefined) await this.#waitIfAsked(text, signal);
+      if (signal.aborted || run.interrupted || (text !== undefined && isEnd(text))) break;
+      this.#sendLine(run, line, text);
+    }
+    if (!signal.aborted) this.#finish(run);
+  }
+
+  #sendLine(run: Run, line: RecordedLine, text: string | undefined): void {
+    const { sends = () => true } = this.#options;
+    if (line.binary !== undefined) {
+      const frame = Buffer.from(line.binary, 'base64');
+      this.#sendTo(run.clientId, rewriteBinary(frame, this.recorded.promptId, run.promptId));
+    } else if (text !== undefined && sends(text)) this.#sendTo(run.clientId, text);
+  }
+
+  /** Stops once, before the frame that the test named. */
+  async #waitIfAsked(text: string, signal: AbortSignal): Promise<void> {
+    const { pauseBefore = () => false } = this.#options;
+    if (this.#resume !== undefined || !pauseBefore(text)) return;
+    this.#paused = true;
+    await new Promise<void>((resolve) => {
+      this.#resume = resolve;
+      signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    response.end(bytes);
-  };
+    this.#paused = false;
+  }
 
-  const change = async (path: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const body = await readJson(request);
-    if (path === '/prompt') return post(body, response);
-    if (path === '/interrupt' && running !== undefined) {
-      running.interrupted = body['prompt_id'] === undefined || body['prompt_id'] === running.promptId;
-      if (running.interrupted) resume?.();
+  #finish(run: Run): void {
+    if (run.interrupted) {
+      const frame = interruption(run);
+      const status = {
+        status_str: 'error',
+        completed: false,
+        messages: [[frame['type'], frame['data']]],
+      };
+      this.#sendTo(run.clientId, JSON.stringify(frame));
+      this.#history.set(run.promptId, { prompt: run.tuple, outputs: {}, status, meta: {} });
+    } else {
+      const text = JSON.stringify(this.recorded.entry ?? {});
+      const entry = asObject(JSON.parse(text.replaceAll(this.recorded.promptId, run.promptId)));
+      this.#history.set(run.promptId, { ...entry, prompt: run.tuple });
     }
-    const deleted = body['delete'];
-    if (path === '/queue' && Array.isArray(deleted)) {
-      pending = pending.filter((run) => !deleted.includes(run.promptId));
-      broadcast(statusFrame());
-    }
-    response.writeHead(200).end();
-  };
+    this.#running = undefined;
+    this.broadcast(this.#status());
+    const data = { node: null, prompt_id: run.promptId };
+    this.#sendTo(run.clientId, JSON.stringify({ type: 'executing', data }));
+  }
+}
 
-  const read = (url: URL, response: ServerResponse): void => {
-    const path = url.pathname;
-    if (path === '/prompt') return sendJson(response, 200, { exec_info: { queue_remaining: remaining() } });
-    if (path === '/queue') {
-      const queue_running = running === undefined ? [] : [running.tuple];
-      return sendJson(response, 200, { queue_running, queue_pending: pending.map((run) => run.tuple) });
-    }
-    if (path === '/history') return sendJson(response, 200, Object.fromEntries(history));
-    if (path.startsWith('/history/')) {
-      const id = decodeURIComponent(path.slice('/history/'.length));
-      return sendJson(response, 200, history.has(id) ? { [id]: history.get(id) } : {});
-    }
-    if (path === '/system_stats') return sendJson(response, 200, recordedSystemStats());
-    if (path === '/object_info') return sendJson(response, 200, recordedObjectInfo());
-    if (path === '/view') return view(url, response);
-    return sendJson(response, 404, {});
-  };
+const post = async (player: Player, path: string, request: IncomingMessage, response: ServerResponse) => {
+  const body = await readJson(request);
+  if (path === '/prompt' && Object.keys(asObject(body['prompt'])).length === 0) {
+    const error = { type: 'no_prompt', message: 'No prompt provided', details: '', extra_info: {} };
+    return sendJson(response, 400, { error, node_errors: {} });
+  }
+  if (path === '/prompt') return sendJson(response, 200, player.enqueue(body));
+  if (path === '/interrupt') player.interrupt(body['prompt_id']);
+  if (path === '/queue' && Array.isArray(body['delete'])) player.remove(body['delete']);
+  return void response.writeHead(200).end();
+};
 
-  const server = createServer((request, response) => {
+type Files = ReturnType<typeof filesOf>;
+
+const view = (player: Player, files: Files, url: URL, response: ServerResponse): void => {
+  const filename = url.searchParams.get('filename') ?? '';
+  const file = files.get(filename);
+  if (file === undefined && !announces(player.recorded.entry, filename)) return sendJson(response, 404, {});
+  const { bytes, type } = file ?? { bytes: PIXEL, type: 'image/png' };
+  const headers = { 'content-type': type, 'content-length': bytes.length, etag: `"1-${bytes.length}"` };
+  response.writeHead(200, headers).end(bytes);
+};
+
+const get = (player: Player, files: Files, url: URL, response: ServerResponse): void => {
+  const path = url.pathname;
+  if (path === '/prompt') {
+    return sendJson(response, 200, { exec_info: { queue_remaining: player.remaining } });
+  }
+  if (path === '/queue') return sendJson(response, 200, player.queue());
+  if (path === '/history') return sendJson(response, 200, player.history());
+  if (path.startsWith('/history/')) {
+    return sendJson(response, 200, player.history(decodeURIComponent(path.slice('/history/'.length))));
+  }
+  if (path === '/system_stats') return sendJson(response, 200, recordedSystemStats());
+  if (path === '/object_info') return sendJson(response, 200, recordedObjectInfo());
+  if (path === '/view') return view(player, files, url, response);
+  return sendJson(response, 404, {});
+};
+
+const serve = (player: Player, files: Files): Server =>
+  createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1');
     const path = url.pathname.replace(/^\/api(?=\/)/, '');
-    requests.push(`${request.method} ${path}`);
-    if (request.method === 'POST') void change(path, request, response);
-    else read(new URL(`${path}${url.search}`, url), response);
+    player.requests.push(`${request.method} ${path}`);
+    if (request.method === 'POST') void post(player, path, request, response);
+    else get(player, files, new URL(`${path}${url.search}`, url), response);
   });
+
+const acceptSockets = (player: Player, server: Server): WebSocketServer => {
   const upgrader = new WebSocketServer({ server, path: '/ws' });
   upgrader.on('connection', (socket, request) => {
-    const clientId =
-      new URL(request.url ?? '/', 'http://x').searchParams.get('clientId') ?? crypto.randomUUID();
-    sockets.set(socket, clientId);
-    socket.on('close', () => sockets.delete(socket));
+    const asked = new URL(request.url ?? '/', 'http://127.0.0.1').searchParams.get('clientId');
+    const clientId = asked ?? crypto.randomUUID();
+    player.sockets.set(socket, clientId);
+    socket.on('close', () => player.sockets.delete(socket));
     socket.on('error', () => undefined);
-    socket.on('message', (data) => received.push((data as Buffer).toString('utf8')));
-    socket.send(statusFrame(clientId));
-    if (running?.clientId === clientId) {
-      const [node] = Object.keys(asObject(recorded.workflow));
-      socket.send(JSON.stringify({ type: 'executing', data: { node } }));
-    }
+    socket.on('message', (data) => player.received.push((data as Buffer).toString('utf8')));
+    player.greet(socket, clientId);
   });
-  const port = await listen(server, 0);
+  return upgrader;
+};
 
-  const dropSockets = (): void => {
-    for (const socket of sockets.keys()) socket.terminate();
-  };
+const shut = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+
+/** Starts on 127.0.0.1, any free port. */
+export const startReplayComfyUi = async (
+  name: RecordingName,
+  options: ReplayOptions = {},
+): Promise<ReplayComfyUi> => {
+  const recording = readRecording(name);
+  const player = new Player(recording, options);
+  const server = serve(player, filesOf(recording));
+  const upgrader = acceptSockets(player, server);
+  const port = await listen(server, 0);
   const down = async (): Promise<void> => {
-    life.abort();
-    dropSockets();
-    [pending, running, history, number] = [[], undefined, new Map<string, Json>(), 0];
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
+    player.die();
+    await shut(server);
   };
   return {
     url: `http://127.0.0.1:${port}`,
     host: '127.0.0.1',
     port,
-    requests,
-    received,
-    connections: () => sockets.size,
-    resume: () => resume?.(),
-    isPaused: () => paused,
-    dropSockets,
-    broadcast,
-    down,
-    up: async () => {
-      life = new AbortController();
-      await listen(server, port);
+    requests: player.requests,
+    received: player.received,
+    connections: () => player.sockets.size,
+    resume: () => player.resume(),
+    isPaused: () => player.paused,
+    dropSockets: () => {
+      for (const socket of player.sockets.keys()) socket.terminate();
     },
+    broadcast: (data) => player.broadcast(data),
+    down,
+    up: async () => void (await listen(server, port)),
     close: async () => {
       if (server.listening) await down();
       upgrader.close();
