@@ -120,6 +120,15 @@ describe('the end', () => {
     expect(applyTask(ended, viewOf({ status: 'running', attempt: 2 }))).toBe(ended);
   });
 
+  test('of the outputs only a longer list may still come', () => {
+    const ended = reduceAll([pushOf('job_completed', { sequence: 9 })]);
+    const end = (outputs: readonly unknown[]): JobPush =>
+      snapshotOf({ sequence: 10, status: 'completed', outputs: outputs as never });
+    expect(reduceJob(ended, end([]))).toBe(ended);
+    expect(reduceJob(ended, end([stored]))).toBe(ended);
+    expect(reduceJob(ended, end([stored, stored])).outputs).toHaveLength(2);
+  });
+
   test('a job that the server does not know ends as notFound', () => {
     const state = reduceJob(start, {
       type: 'error',

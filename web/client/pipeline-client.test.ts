@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
@@ -11,7 +12,9 @@ import type { PipelineClient, PipelineClientOptions } from './client-contract.ts
 import type { JobState } from './job-model.ts';
 import { createPipelineClient } from './pipeline-client.ts';
 
-const FAST = { reconnectBaseMs: 2, reconnectCapMs: 10, tickMs: 2, pollIntervalMs: 2, pollAfterMs: 10 };
+/** On a busy machine a handshake takes long: only tests about polling may poll. */
+const FAST = { reconnectBaseMs: 2, reconnectCapMs: 10, tickMs: 2, pollIntervalMs: 2, pollAfterMs: 600_000 };
+const POLLING = { ...FAST, pollAfterMs: 5 };
 
 let server: PushServer;
 let clients: PipelineClient[] = [];
@@ -196,6 +199,44 @@ describe('a bad network', () => {
     await ready(job);
   });
 
+  test('once the server has spoken, the next cut is met with the shortest wait again', async () => {
+    const timing = { ...FAST, reconnectBaseMs: 2, reconnectCapMs: 1e9 };
+    const client = newClient({ timing, random: () => 1 });
+    let sequence = 3;
+    server.onSubscribe = (jobId) => [snapshotOf({ jobId, sequence })];
+    const job = followed(client);
+    await ready(job);
+    // Were the waits to go on doubling, the last would take longer than any test may.
+    for (; sequence < 18;) {
+      sequence += 1;
+      server.cut();
+      await until(() => latest(job).sequence === sequence);
+    }
+    expect(server.handshakes).toHaveLength(16);
+  });
+
+  test('a handshake that is never answered is given up and tried again', async () => {
+    const silent = createServer();
+    let tries = 0;
+    silent.on('connection', (socket) => {
+      tries += 1;
+      // Unread bytes would keep it half open after the other side has gone.
+      socket.on('error', () => socket.destroy()).resume();
+    });
+    await new Promise<void>((resolve) => {
+      silent.listen(0, '127.0.0.1', () => resolve());
+    });
+    const { port } = silent.address() as AddressInfo;
+    const timing = { ...FAST, connectTimeoutMs: 5 };
+    const client = newClient({ webSocketUrl: `ws://127.0.0.1:${port}`, timing });
+    followed(client);
+    await until(() => tries >= 3);
+    client.close();
+    await new Promise((resolve) => {
+      silent.close(resolve);
+    });
+  });
+
   test('a server that accepts and hangs up at once is met with growing patience', async () => {
     const waits: number[] = [];
     const random = (): number => (waits.push(server.handshakes.length), 1);
@@ -227,7 +268,7 @@ describe('without a socket', () => {
       status: 200,
       body: taskOf(progress < 90 ? { progress: (progress += 20) } : { status: 'completed' }),
     });
-    const client = newClient(options());
+    const client = newClient({ ...options(), timing: POLLING });
     const job = followed(client);
     await until(() => latest(job).status === 'completed');
     expect(job.states.map(({ percentage }) => percentage)).toEqual([0, 30, 50, 70, 90, 100]);
@@ -237,7 +278,7 @@ describe('without a socket', () => {
   test('a socket that comes at last takes over', async () => {
     server.acceptsSockets = false;
     server.onRequest = () => ({ status: 500, body: '<html>' });
-    const client = newClient();
+    const client = newClient({ timing: POLLING });
     const job = followed(client);
     await until(() => client.connection === 'polling' && server.requests.length > 2);
     expect(latest(job).status).toBe('unknown');
@@ -249,7 +290,7 @@ describe('without a socket', () => {
 
   test('a task that does not exist ends the following', async () => {
     server.acceptsSockets = false;
-    const job = followed(newClient());
+    const job = followed(newClient({ timing: POLLING }));
     await until(() => latest(job).status === 'notFound');
     expect(latest(job).failure?.message).toBe('no such task');
   });
