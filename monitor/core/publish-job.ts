@@ -163,6 +163,10 @@ const executedDueAt = (job: Job, intervalMs: number): number => {
   return Math.max(job.lanes.executed, blocked ? job.lanes.executing : -Infinity) + intervalMs;
 };
 
+/** Whether `publishJob` may have something to say now; cheap enough to ask of every job at every step. */
+export const mayPublish = (job: Job, now: number, intervalMs: number): boolean =>
+  isTellable(job) && (!job.jobStartedSent || publishDueAt(job, intervalMs) <= now);
+
 /** When the job next has something to publish (ms since the epoch), or Infinity. */
 export const publishDueAt = (job: Job, intervalMs: number): number => {
   if (!isTellable(job)) return Infinity;

@@ -9,7 +9,7 @@ import { isOpen } from './job.ts';
 import { LIMITS, type CountName, type MonitorEvent, type MonitorState } from './monitor-state.ts';
 import type { MonitorInput } from './monitor-input.ts';
 import { publishHeartbeat, publishInitialized, publishStopped } from './publish-monitor.ts';
-import { publishDueAt, publishJob, publishPending } from './publish-job.ts';
+import { mayPublish, publishJob, publishPending } from './publish-job.ts';
 import { beginTurn, draftJob, dropJob, type Turn } from './turn.ts';
 
 export interface Reduction {
@@ -100,8 +100,7 @@ const publishDue = (turn: Turn): void => {
   publishInitialized(turn);
   const interval = turn.state.settings.progressIntervalMs;
   for (const job of turn.state.jobs.values()) {
-    if (publishDueAt(job, interval) > turn.now && !(job.startedAt !== undefined && !job.jobStartedSent))
-      continue;
+    if (!mayPublish(job, turn.now, interval)) continue;
     const draft = draftJob(turn, job.promptId);
     if (draft !== undefined) publishJob(turn, draft);
   }
