@@ -1,4 +1,4 @@
-/** Publishes the control plane's events: ten a call, entries that were refused alone are sent again. */
+/** Publishes the control plane's events: in calls that EventBridge takes, entries that were refused alone again. */
 import {
   EventBridgeClient,
   PutEventsCommand,
@@ -16,17 +16,50 @@ export interface EventPublisherOptions {
   readonly random?: () => number;
 }
 
+/** Quotas of one PutEvents call (docs.aws.amazon.com/eventbridge, "PutEvents limits"). */
 const MAX_ENTRIES = 10;
+const MAX_CALL_BYTES = 256 * 1024;
 const ATTEMPTS = 5;
 const FIRST_WAIT_MS = 50;
 
-const entryOf = (busName: string, { detailType, detail }: PipelineEvent): PutEventsRequestEntry => ({
-  EventBusName: busName,
-  Source: PIPELINE_SOURCE,
-  DetailType: detailType,
-  Time: new Date(detail.timestamp),
-  Detail: JSON.stringify(eventCatalogue[detailType].schema.parse(detail)),
-});
+/** @throws PipelineError `event.invalid` when the detail is not what the catalogue says: a defect of ours */
+const entryOf = (busName: string, { detailType, detail }: PipelineEvent): PutEventsRequestEntry => {
+  const read = eventCatalogue[detailType].schema.safeParse(detail);
+  if (!read.success) {
+    const issue = read.error.issues[0];
+    const what = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`;
+    throw new PipelineError('event.invalid', `${detailType}: detail.${what}`, { retryable: false });
+  }
+  return {
+    EventBusName: busName,
+    Source: PIPELINE_SOURCE,
+    DetailType: detailType,
+    Time: new Date(detail.timestamp),
+    Detail: JSON.stringify(read.data),
+  };
+};
+
+/** As EventBridge counts an entry: 14 bytes for the time, and the texts as UTF-8. */
+const bytesOf = ({ Source = '', DetailType = '', Detail = '' }: PutEventsRequestEntry): number =>
+  14 + Buffer.byteLength(Source) + Buffer.byteLength(DetailType) + Buffer.byteLength(Detail);
+
+/** In order, as few calls as the quotas allow. */
+const callsOf = (entries: readonly PutEventsRequestEntry[]): PutEventsRequestEntry[][] => {
+  const calls: PutEventsRequestEntry[][] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    const size = bytesOf(entry);
+    const current = calls.at(-1);
+    if (current === undefined || current.length === MAX_ENTRIES || bytes + size > MAX_CALL_BYTES) {
+      calls.push([entry]);
+      bytes = size;
+    } else {
+      current.push(entry);
+      bytes += size;
+    }
+  }
+  return calls;
+};
 
 const refused = (entries: readonly PutEventsRequestEntry[], answers: readonly PutEventsResultEntry[]) =>
   entries.filter((_, index) => answers[index]?.ErrorCode !== undefined);
@@ -36,7 +69,10 @@ export const createEventPublisher = ({
   clock,
   random = Math.random,
 }: EventPublisherOptions): EventPublisher => {
-  const client = new EventBridgeClient({ maxAttempts: 6 });
+  const client = new EventBridgeClient({
+    maxAttempts: 6,
+    requestHandler: { connectionTimeout: 1000, requestTimeout: 5000 },
+  });
   const send = async (entries: readonly PutEventsRequestEntry[]): Promise<void> => {
     let left = entries;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
@@ -55,9 +91,7 @@ export const createEventPublisher = ({
   return {
     publish: async (events) => {
       const entries = events.map((event) => entryOf(busName, event as PipelineEvent));
-      for (let start = 0; start < entries.length; start += MAX_ENTRIES) {
-        await send(entries.slice(start, start + MAX_ENTRIES));
-      }
+      for (const call of callsOf(entries)) await send(call);
     },
   };
 };

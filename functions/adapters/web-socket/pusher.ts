@@ -14,6 +14,8 @@ export const createPusher = ({ webSocketApiEndpoint }: { readonly webSocketApiEn
   const client = new ApiGatewayManagementApiClient({
     endpoint: managementEndpoint(webSocketApiEndpoint),
     maxAttempts: 4,
+    // A follower that hangs must not hold the event that all others wait for.
+    requestHandler: { connectionTimeout: 1000, requestTimeout: 3000 },
   });
   return {
     send: async (connectionId, message) => {
