@@ -69,7 +69,8 @@ export interface QueueEntry {
 /** Pending jobs in the order of dispatch: priority, then age. Read consistently: a lagging index loses wake-ups. */
 export interface QueueStore {
   put(entry: QueueEntry): Promise<void>;
-  list(limit: number): Promise<readonly QueueEntry[]>;
+  /** The first `limit` entries, or the first after that one, which need not be there any more. */
+  list(limit: number, after?: QueueEntry): Promise<readonly QueueEntry[]>;
   remove(entry: QueueEntry): Promise<void>;
 }
 
@@ -79,9 +80,15 @@ export interface WorkerRegistration extends WorkerReport {
 }
 
 export interface WorkerStore {
-  /** Registers or refreshes; an older report of the same boot, or of an older boot, is refused. */
+  /**
+   * Registers or refreshes; an older report of the same boot, or of an older boot, is refused. What the worker holds
+   * stays with it. `draining` ends with a new boot only.
+   */
   register(registration: WorkerRegistration): Promise<'applied' | 'refused'>;
-  /** Refreshes lastSeenAt; `available: false` makes an idle worker `failed`, true makes `failed`/`lost` idle again. */
+  /**
+   * Refreshes lastSeenAt; `available: false` makes the worker `failed`, true makes `failed`/`lost` idle or busy again.
+   * `draining` and `stopped` stay what they are.
+   */
   heartbeat(report: WorkerReport & { readonly available: boolean }): Promise<'applied' | 'refused'>;
   /** The monitor said goodbye. */
   stop(report: WorkerReport): Promise<'applied' | 'refused'>;

@@ -15,8 +15,9 @@ export const createFakeQueueStore = (): FakeQueueStore => {
     put: async (entry) => {
       entries.set(keyOf(entry), entry);
     },
-    list: async (limit) =>
+    list: async (limit, after) =>
       [...entries]
+        .filter(([key]) => after === undefined || key > keyOf(after))
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .slice(0, limit)
         .map(([, entry]) => entry),

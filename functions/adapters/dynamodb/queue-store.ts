@@ -24,7 +24,7 @@ export const createQueueStore = ({
     const Item = { ...entryKey(entry), ...entry, expiresAt: expiryOf(clock.now()) };
     await client.send(new PutCommand({ TableName, Item }));
   },
-  list: async (limit) => {
+  list: async (limit, after) => {
     const { Items = [] } = await client.send(
       new QueryCommand({
         TableName,
@@ -32,6 +32,7 @@ export const createQueueStore = ({
         ExpressionAttributeValues: { ':queue': 'QUEUE' },
         ConsistentRead: true,
         Limit: limit,
+        ...(after === undefined ? {} : { ExclusiveStartKey: entryKey(after) }),
       }),
     );
     return Items.map((item) => readRow(entryRowSchema, item));

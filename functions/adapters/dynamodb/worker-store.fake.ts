@@ -6,13 +6,15 @@ export interface FakeWorkerStore extends WorkerStore {
   readonly workers: Map<string, Worker>;
 }
 
+const instant = ({ timestamp }: WorkerReport): string => new Date(timestamp).toISOString();
+
 type Stored = Worker & { readonly reportedAt: string };
 
 const isNextOfBoot = (worker: Stored, report: WorkerReport): boolean =>
   worker.bootId === report.bootId && worker.monitorSequence < report.sequence;
 
 const isNewer = (worker: Stored, report: WorkerReport): boolean =>
-  isNextOfBoot(worker, report) || (worker.bootId !== report.bootId && worker.reportedAt < report.timestamp);
+  isNextOfBoot(worker, report) || (worker.bootId !== report.bootId && worker.reportedAt < instant(report));
 
 export const createFakeWorkerStore = ({ clock }: { readonly clock: Clock }): FakeWorkerStore => {
   const workers = new Map<string, Stored>();
@@ -22,7 +24,7 @@ export const createFakeWorkerStore = ({ clock }: { readonly clock: Clock }): Fak
   };
   const seen = (report: WorkerReport): Partial<Stored> => ({
     monitorSequence: report.sequence,
-    reportedAt: report.timestamp,
+    reportedAt: instant(report),
     lastSeenAt: new Date(clock.now()).toISOString(),
   });
   const availableStatus = (worker: Worker): Worker['status'] =>
@@ -46,12 +48,13 @@ export const createFakeWorkerStore = ({ clock }: { readonly clock: Clock }): Fak
         registeredAt: lastSeenAt,
         lastSeenAt,
         avoidUntil: null,
-        reportedAt: report.timestamp,
+        reportedAt: instant(report),
       };
       const worker = workers.get(workerId);
       if (worker === undefined) return set(fresh, {});
       if (!isNewer(worker, report)) return 'refused';
-      const status = availableStatus(worker);
+      const drains = worker.status === 'draining' && worker.bootId === bootId;
+      const status = drains ? 'draining' : availableStatus(worker);
       return set(worker, {
         ...seen(report),
         status,
@@ -65,7 +68,9 @@ export const createFakeWorkerStore = ({ clock }: { readonly clock: Clock }): Fak
     heartbeat: async ({ available, ...report }) => {
       const worker = workers.get(report.workerId);
       if (worker === undefined || !isNextOfBoot(worker, report)) return 'refused';
-      return set(worker, { ...seen(report), status: available ? availableStatus(worker) : 'failed' });
+      const setAside = worker.status === 'draining' || worker.status === 'stopped';
+      const answering = available ? availableStatus(worker) : 'failed';
+      return set(worker, { ...seen(report), status: setAside ? worker.status : answering });
     },
     stop: async (report) => {
       const worker = workers.get(report.workerId);

@@ -1,9 +1,9 @@
 /** The worker registry. Reports of a monitor apply in order: by boot, then by its own sequence. */
 import { GetCommand, QueryCommand, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import type { WorkerStore } from '../../core/ports.ts';
+import type { WorkerRegistration, WorkerStore } from '../../core/ports.ts';
 import type { Worker, WorkerReport } from '../../core/worker.ts';
-import { readRow, whenConditionHolds, type StoreOptions } from './table.ts';
+import { expiryOf, readRow, whenConditionHolds, type StoreOptions } from './table.ts';
 
 const workerRowSchema = z.object({
   workerId: z.string(),
@@ -34,10 +34,30 @@ const NEWER = '((bootId = :boot AND monitorSequence < :sequence) OR (bootId <> :
 /** A report of the boot that registered; an older boot's last words change nothing. */
 const SAME_BOOT = 'bootId = :boot AND monitorSequence < :sequence';
 
-const HEARD = 'monitorSequence = :sequence, reportedAt = :at, lastSeenAt = :seen';
+/** A worker that nobody heard of for so long is forgotten. */
+const KEEP_DAYS = 7;
 
-/** What a worker that is available again is: busy while it holds a job, else idle. */
-const availableStatus = (holdsJob: boolean): Worker['status'] => (holdsJob ? 'busy' : 'idle');
+const HEARD = 'monitorSequence = :sequence, reportedAt = :at, lastSeenAt = :seen, expiresAt = :expiry';
+
+/** How a worker that answers turns out, by what it holds. */
+const ANSWERING = [
+  { condition: 'currentJobId = :none', set: '#status = :idle, ' },
+  { condition: 'currentJobId <> :none', set: '#status = :busy, ' },
+];
+
+/** How `makeAvailable` recognises a newer report and a worker that is set aside, and what else it writes. */
+interface Availability {
+  readonly newer: string;
+  readonly setAside: string;
+  readonly extra: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** DynamoDB refuses values that an expression does not name. */
+const used = (expressions: string, values: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+  const named = new Set(expressions.match(/:\w+/g));
+  return Object.fromEntries(Object.entries(values).filter(([name]) => named.has(name)));
+};
 
 export const createWorkerStore = ({
   table: { client, tableName: TableName },
@@ -46,8 +66,9 @@ export const createWorkerStore = ({
   const reportValues = ({ bootId, sequence, timestamp }: WorkerReport) => ({
     ':boot': bootId,
     ':sequence': sequence,
-    ':at': timestamp,
+    ':at': new Date(timestamp).toISOString(),
     ':seen': new Date(clock.now()).toISOString(),
+    ':expiry': expiryOf(clock.now(), KEEP_DAYS),
   });
   const update = (workerId: string, input: Omit<UpdateCommandInput, 'TableName' | 'Key'>) =>
     whenConditionHolds(client.send(new UpdateCommand({ TableName, Key: workerKey(workerId), ...input })));
@@ -62,75 +83,89 @@ export const createWorkerStore = ({
 
   /**
    * Turns a worker available without taking a job from it: whether it holds one is compared in the same write, so
-   * a claim in between makes the write fail, and it is tried once more on what is then true.
+   * a claim in between makes the write fail, and it is tried again on what is then true.
    */
   const makeAvailable = async (
     report: WorkerReport,
-    extra: string,
-    values: Record<string, unknown>,
-    newer: string,
-  ) => {
-    for (const holdsJob of [false, true, false]) {
+    { newer, setAside, extra, values }: Availability,
+  ): Promise<'applied' | 'refused'> => {
+    const kept = { condition: setAside, set: '' };
+    const others = ANSWERING.map(({ condition, set }) => ({
+      condition: `${condition} AND NOT ${setAside}`,
+      set,
+    }));
+    for (const { condition, set } of [...others, kept, ...others]) {
       const answer = await update(report.workerId, {
-        ConditionExpression: `${newer} AND ${holdsJob ? 'currentJobId <> :none' : 'currentJobId = :none'}`,
-        UpdateExpression: `SET #status = :status, ${HEARD}${extra}`,
+        ConditionExpression: `${newer} AND ${condition}`,
+        UpdateExpression: `SET ${set}${HEARD}${extra}`,
         ExpressionAttributeNames: STATUS,
-        ExpressionAttributeValues: {
+        ExpressionAttributeValues: used(`${newer} ${condition} ${set} ${HEARD} ${extra}`, {
           ...reportValues(report),
           ...values,
-          ':status': availableStatus(holdsJob),
+          ':idle': 'idle',
+          ':busy': 'busy',
+          ':draining': 'draining',
+          ':stopped': 'stopped',
           ':none': null,
-        },
+        }),
       });
-      if (answer !== undefined) return 'applied' as const;
+      if (answer !== undefined) return 'applied';
     }
-    return 'refused' as const;
+    return 'refused';
   };
+
+  const setStatus = async (report: WorkerReport, status: Worker['status'], condition: string) =>
+    applied(
+      await update(report.workerId, {
+        ConditionExpression: condition,
+        UpdateExpression: `SET #status = :status, ${HEARD}`,
+        ExpressionAttributeNames: STATUS,
+        ExpressionAttributeValues: used(`${condition} :status ${HEARD}`, {
+          ...reportValues(report),
+          ':status': status,
+          ':draining': 'draining',
+          ':stopped': 'stopped',
+        }),
+      }),
+    );
+
+  const create = ({ endpoint, comfyuiVersion, ...report }: WorkerRegistration) =>
+    update(report.workerId, {
+      ConditionExpression: 'attribute_not_exists(pk)',
+      UpdateExpression: `SET #status = :idle, workerId = :worker, clientId = :client, endpoint = :endpoint, currentJobId = :none, currentAttempt = :none, assignedAt = :none, bootId = :boot, comfyuiVersion = :version, registeredAt = :seen, avoidUntil = :none, ${HEARD}`,
+      ExpressionAttributeNames: STATUS,
+      ExpressionAttributeValues: {
+        ...reportValues(report),
+        ':idle': 'idle',
+        ':worker': report.workerId,
+        ':client': report.clientId,
+        ':endpoint': endpoint,
+        ':none': null,
+        ':version': comfyuiVersion,
+      },
+    });
 
   return {
     get,
-    register: async ({ endpoint, comfyuiVersion, ...report }) => {
-      const { workerId, clientId } = report;
-      const created = await update(workerId, {
-        ConditionExpression: 'attribute_not_exists(pk)',
-        UpdateExpression: `SET #status = :idle, workerId = :worker, clientId = :client, endpoint = :endpoint, currentJobId = :none, currentAttempt = :none, assignedAt = :none, bootId = :boot, ${HEARD}, comfyuiVersion = :version, registeredAt = :seen, avoidUntil = :none`,
-        ExpressionAttributeNames: STATUS,
-        ExpressionAttributeValues: {
-          ':idle': 'idle',
-          ':worker': workerId,
-          ':client': clientId,
-          ':endpoint': endpoint,
-          ':none': null,
-          ':version': comfyuiVersion,
-          ...reportValues(report),
-        },
+    register: async (registration) => {
+      if ((await create(registration)) !== undefined) return 'applied';
+      const { endpoint, comfyuiVersion, ...report } = registration;
+      return makeAvailable(report, {
+        newer: NEWER,
+        setAside: '(#status = :draining AND bootId = :boot)',
+        extra:
+          ', bootId = :boot, clientId = :client, endpoint = :endpoint, comfyuiVersion = :version, avoidUntil = :none',
+        values: { ':client': report.clientId, ':endpoint': endpoint, ':version': comfyuiVersion },
       });
-      if (created !== undefined) return 'applied';
-      const extra =
-        ', bootId = :boot, clientId = :client, endpoint = :endpoint, comfyuiVersion = :version, avoidUntil = :none';
-      const values = { ':client': clientId, ':endpoint': endpoint, ':version': comfyuiVersion };
-      return makeAvailable(report, extra, values, NEWER);
     },
     heartbeat: async ({ available, ...report }) => {
-      if (available) return makeAvailable(report, '', {}, SAME_BOOT);
-      return applied(
-        await update(report.workerId, {
-          ConditionExpression: SAME_BOOT,
-          UpdateExpression: `SET #status = :failed, ${HEARD}`,
-          ExpressionAttributeNames: STATUS,
-          ExpressionAttributeValues: { ...reportValues(report), ':failed': 'failed' },
-        }),
-      );
+      const setAside = '#status IN (:draining, :stopped)';
+      const kept = { newer: SAME_BOOT, setAside, extra: '', values: {} };
+      if (available) return makeAvailable(report, kept);
+      const failed = await setStatus(report, 'failed', `${SAME_BOOT} AND NOT ${setAside}`);
+      return failed === 'applied' ? failed : makeAvailable(report, kept);
     },
-    stop: async (report) =>
-      applied(
-        await update(report.workerId, {
-          ConditionExpression: SAME_BOOT,
-          UpdateExpression: `SET #status = :stopped, ${HEARD}`,
-          ExpressionAttributeNames: STATUS,
-          ExpressionAttributeValues: { ...reportValues(report), ':stopped': 'stopped' },
-        }),
-      ),
+    stop: (report) => setStatus(report, 'stopped', SAME_BOOT),
     list: async () => {
       const workers: Worker[] = [];
       let ExclusiveStartKey: Record<string, unknown> | undefined;
