@@ -14,6 +14,7 @@ import type {
   SubscriptionStore,
 } from './ports.ts';
 import { pushBase } from './push-base.ts';
+import { requeuedAt } from './requeued-at.ts';
 import { taskEventBase } from './task-event.ts';
 
 export interface SettleDependencies {
@@ -117,7 +118,7 @@ const retry = async (
   const entry: QueueEntry = {
     jobId: job.jobId,
     priority: job.priority,
-    queuedAt: iso(now),
+    queuedAt: requeuedAt(job, now),
     notBefore: iso(now + delaySeconds * 1000),
   };
   await deps.queue.put(entry);
@@ -157,7 +158,8 @@ const end = async (
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim().slice(0, MAX_MESSAGE);
 
 /**
- * Settles a failed attempt. Idempotent: a second call for the same attempt tells again and changes nothing.
+ * Settles a failed attempt. Idempotent: a second call for the same attempt tells again and changes nothing, not even
+ * the queue.
  * @param guard what must still hold, by default: this attempt is still active
  */
 export const settleFailure = async (
@@ -167,6 +169,7 @@ export const settleFailure = async (
   guard: JobGuard = { jobId: job.jobId, attempt: job.attempt, statuses: ACTIVE_STATUSES },
 ): Promise<void> => {
   const told: JobFailure = { ...failure, message: oneLine(failure.message) || failure.reason };
+  if (!guard.statuses.includes(job.status)) return tellAgain(job, told, deps);
   if (job.cancelRequestedAt !== null) return end(job, 'cancelled', told, guard, deps);
   if (mayRetry(job, failure.reason)) return retry(job, told, guard, deps);
   deps.logger.info('job.failed', { jobId: job.jobId, attempt: job.attempt, reason: failure.reason });

@@ -1,16 +1,23 @@
-/** Gives one pending job to one idle worker: three conditional writes, then POST /prompt. */
+/** Gives one pending job to one idle worker: two conditional writes, then POST /prompt. */
 import { SCHEMA_VERSION, type PipelineEvent } from '../../../shared-types/index.ts';
 import { pushToFollowers } from '../followers.ts';
 import { snapshotOf } from '../job-snapshot.ts';
 import type { Job, JobFailure } from '../job.ts';
 import type { PromptSubmission, QueueEntry } from '../ports.ts';
+import { requeuedAt } from '../requeued-at.ts';
 import { settleFailure } from '../settle-failure.ts';
 import type { Worker } from '../worker.ts';
 import type { DispatchDependencies } from './ports.ts';
 import { promptBody } from './prompt-body.ts';
 
-/** What became of one pair. `workerFree`: it can take another; `jobGone`: the entry was stale or taken. */
-export type Assignment = 'dispatched' | 'jobGone' | 'jobFailed' | 'workerTaken' | 'workerUnusable';
+/**
+ * What became of one pair. `jobGone`: another dispatcher took it; `jobFailed`: it is settled; both leave the worker
+ * free. `workerTaken`: the job still waits. `workerUnusable`: the job is settled and the worker avoided. `putBack`:
+ * the worker is avoided, and the job waits under a new entry.
+ */
+export type Assignment =
+  | { readonly kind: 'dispatched' | 'jobGone' | 'jobFailed' | 'workerTaken' | 'workerUnusable' }
+  | { readonly kind: 'putBack'; readonly entry: QueueEntry };
 
 /** A worker that refused a connection is left alone for this long. */
 const AVOID_MS = 30_000;
@@ -19,21 +26,26 @@ const ORPHAN_MS = 60_000;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
+/** A job turns pending under the instant of its entry: any other entry of it is left over. */
+const isEntryOf = (entry: QueueEntry, job: Job): boolean => entry.queuedAt === job.queuedAt;
+
 /**
- * Removes an entry that nothing waits for. A retry writes its entry before the job turns pending again, so an
+ * True for an entry that nothing waits for. A retry writes its entry before the job turns pending again, so an
  * entry younger than the running assignment is left for that second write.
  */
+const isStale = (entry: QueueEntry, job: Job): boolean =>
+  job.status === 'pending' ||
+  isEntryOf(entry, job) ||
+  job.completedAt !== null ||
+  (job.assignedAt !== null && job.assignedAt > entry.queuedAt);
+
 const dropStaleEntry = async (
   entry: QueueEntry,
   job: Job | undefined,
   deps: DispatchDependencies,
 ): Promise<void> => {
   const age = deps.clock.now() - Date.parse(entry.queuedAt);
-  const stale =
-    job === undefined
-      ? age > ORPHAN_MS
-      : job.completedAt !== null || (job.assignedAt !== null && job.assignedAt > entry.queuedAt);
-  if (stale) await deps.queue.remove(entry);
+  if (job === undefined ? age > ORPHAN_MS : isStale(entry, job)) await deps.queue.remove(entry);
 };
 
 /** The job of an entry if it still waits; else the entry is cleaned up where that is safe. */
@@ -42,7 +54,7 @@ export const pendingJobOf = async (
   deps: DispatchDependencies,
 ): Promise<Job | undefined> => {
   const job = await deps.jobs.get(entry.jobId);
-  if (job?.status === 'pending') return job;
+  if (job?.status === 'pending' && isEntryOf(entry, job)) return job;
   await dropStaleEntry(entry, job, deps);
   return undefined;
 };
@@ -97,16 +109,18 @@ const announce = async (job: Job, deps: DispatchDependencies): Promise<void> => 
 };
 
 /** Nothing was queued in ComfyUI: the job waits again, and no retry of the user's is spent on it. */
-const putBack = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
-  const queuedAt = iso(deps.clock.now());
+const putBack = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<QueueEntry> => {
+  const queuedAt = requeuedAt(job, deps.clock.now());
+  const entry: QueueEntry = { jobId: job.jobId, priority: job.priority, queuedAt, notBefore: null };
   // Entry first: a crash in between leaves an entry that is cleaned up, and an assigned job that the sweep heals.
-  await deps.queue.put({ jobId: job.jobId, priority: job.priority, queuedAt, notBefore: null });
+  await deps.queue.put(entry);
   await deps.jobs.update({
     guard: { jobId: job.jobId, statuses: ['assigned'], attempt: job.attempt },
     patch: { status: 'pending', queuedAt, promptId: null, workerId: null, clientId: null },
   });
   await deps.workers.avoid(worker.workerId, iso(deps.clock.now() + AVOID_MS));
   await deps.workers.release(worker.workerId, job.jobId, job.attempt);
+  return entry;
 };
 
 const fail = async (
@@ -140,8 +154,12 @@ const settleUnknown = async (
   return { kind: 'accepted', droppedNodes: [] };
 };
 
-const submit = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<PromptSubmission> => {
-  const workflow = await deps.workflows.get(job.jobId);
+const submit = async (
+  job: Job,
+  worker: Worker,
+  workflow: string | undefined,
+  deps: DispatchDependencies,
+): Promise<PromptSubmission> => {
   if (workflow === undefined)
     return { kind: 'rejected', message: 'the stored workflow is gone; submit the task again' };
   const identity = { promptId: job.promptId ?? '', clientId: worker.clientId, attempt: job.attempt };
@@ -164,17 +182,16 @@ const concludeSubmission = async (
         });
       }
       await announce(job, deps);
-      return 'dispatched';
+      return { kind: 'dispatched' };
     case 'rejected':
       await fail(job, worker, { reason: 'badWorkflow', ...rejectionOf(submission) }, deps);
-      return 'jobFailed';
+      return { kind: 'jobFailed' };
     case 'unknown':
       await deps.workers.avoid(worker.workerId, iso(deps.clock.now() + AVOID_MS));
       await fail(job, worker, { reason: 'dispatchFailed', message: submission.message }, deps);
-      return 'workerUnusable';
+      return { kind: 'workerUnusable' };
     case 'unreachable':
-      await putBack(job, worker, deps);
-      return 'workerUnusable';
+      return { kind: 'putBack', entry: await putBack(job, worker, deps) };
   }
 };
 
@@ -184,9 +201,46 @@ const rejectionOf = ({ message, nodeId, nodeType }: Extract<PromptSubmission, { 
   ...(nodeType === undefined ? {} : { nodeType }),
 });
 
+/** The workflow, read while nothing but the worker is held: a failure gives it back at once. */
+const readWorkflow = async (
+  job: Job,
+  worker: Worker,
+  attempt: number,
+  deps: DispatchDependencies,
+): Promise<string | undefined> => {
+  try {
+    return await deps.workflows.get(job.jobId);
+  } catch (error) {
+    await deps.workers.release(worker.workerId, job.jobId, attempt);
+    throw error;
+  }
+};
+
+/**
+ * The job as assigned, or undefined when another dispatcher was faster. A refusal may be the SDK's own repetition
+ * of a write whose answer was lost: the prompt id is ours alone, so it tells.
+ */
+const takeJob = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<Job | undefined> => {
+  const promptId = deps.ids.uuid();
+  const assigned = await assignJob(job, worker, promptId, deps);
+  if (assigned.kind === 'applied') return assigned.job;
+  const fresh = await deps.jobs.get(job.jobId);
+  return fresh?.promptId === promptId ? fresh : undefined;
+};
+
+/** An entry that stays is recognised as stale later, so its removal may not stop a dispatch. */
+const removeEntry = async (entry: QueueEntry, deps: DispatchDependencies): Promise<void> => {
+  try {
+    await deps.queue.remove(entry);
+  } catch (error) {
+    deps.logger.warn('dispatch.entry-kept', { jobId: entry.jobId, reason: String(error) });
+  }
+};
+
 /**
  * Exactly one attempt runs: the worker is claimed, then the job turns assigned with the next attempt number
- * (the fencing token), each on its own condition; whoever loses either race gives back what it holds.
+ * (the fencing token), each on its own condition; whoever loses either race gives back what it holds. When the
+ * second write fails, nobody knows whether it happened: the worker stays claimed, and the sweep decides.
  */
 export const assign = async (
   entry: QueueEntry,
@@ -196,12 +250,13 @@ export const assign = async (
 ): Promise<Assignment> => {
   const attempt = job.attempt + 1;
   if (!(await deps.workers.claim(worker.workerId, job.jobId, attempt, iso(deps.clock.now()))))
-    return 'workerTaken';
-  const assigned = await assignJob(job, worker, deps.ids.uuid(), deps);
-  if (assigned.kind === 'refused') {
+    return { kind: 'workerTaken' };
+  const workflow = await readWorkflow(job, worker, attempt, deps);
+  const assigned = await takeJob(job, worker, deps);
+  if (assigned === undefined) {
     await deps.workers.release(worker.workerId, job.jobId, attempt);
-    return 'jobGone';
+    return { kind: 'jobGone' };
   }
-  await deps.queue.remove(entry);
-  return concludeSubmission(assigned.job, worker, await submit(assigned.job, worker, deps), deps);
+  await removeEntry(entry, deps);
+  return concludeSubmission(assigned, worker, await submit(assigned, worker, workflow, deps), deps);
 };

@@ -1,4 +1,5 @@
 /** One pass of the dispatcher: pending jobs, in the order of the queue, to idle workers. */
+import { PipelineError } from '../errors.ts';
 import type { QueueEntry } from '../ports.ts';
 import type { Worker } from '../worker.ts';
 import { assign, pendingJobOf } from './assign.ts';
@@ -10,8 +11,8 @@ export interface DispatchReport {
   readonly pendingSeen: number;
 }
 
-/** Entries read beyond the number of idle workers, because some are stale or not due yet. */
-const SPARE_ENTRIES = 50;
+/** Entries of one read. Retries that are not due yet may fill whole pages, so pages are read until workers are out. */
+const PAGE = 100;
 
 const isUsable = (worker: Worker, now: number): boolean =>
   worker.status === 'idle' && (worker.avoidUntil === null || Date.parse(worker.avoidUntil) <= now);
@@ -20,21 +21,68 @@ const isDue = (entry: QueueEntry, now: number): boolean =>
   entry.notBefore === null || Date.parse(entry.notBefore) <= now;
 
 /** Tries the workers in turn; true when the job went to one. Workers that cannot take more leave the list. */
-const placeJob = async (entry: QueueEntry, idle: Worker[], deps: DispatchDependencies): Promise<boolean> => {
-  let job = await pendingJobOf(entry, deps);
-  let worker = idle.shift();
-  while (job !== undefined && worker !== undefined) {
+const placeJob = async (first: QueueEntry, idle: Worker[], deps: DispatchDependencies): Promise<boolean> => {
+  let entry = first;
+  while (idle.length > 0) {
+    const job = await pendingJobOf(entry, deps);
+    const worker = job === undefined ? undefined : idle.shift();
+    if (job === undefined || worker === undefined) return false;
     const outcome = await assign(entry, job, worker, deps);
-    if (outcome === 'dispatched') return true;
-    if (outcome === 'jobGone' || outcome === 'jobFailed') {
-      idle.unshift(worker);
-      return false;
+    switch (outcome.kind) {
+      case 'dispatched':
+        return true;
+      case 'jobGone':
+      case 'jobFailed':
+        idle.unshift(worker);
+        return false;
+      case 'workerUnusable':
+        return false;
+      case 'putBack':
+        entry = outcome.entry;
+        break;
+      case 'workerTaken':
+        break;
     }
-    job = await pendingJobOf(entry, deps);
-    worker = idle.shift();
   }
-  if (worker !== undefined) idle.unshift(worker);
   return false;
+};
+
+/** One read of the queue after another, until its end or until the reader stops. */
+async function* duePages(
+  now: number,
+  { queue }: DispatchDependencies,
+): AsyncGenerator<readonly QueueEntry[]> {
+  let page = await queue.list(PAGE);
+  while (page.length > 0) {
+    yield page.filter((entry) => isDue(entry, now));
+    page = page.length < PAGE ? [] : await queue.list(PAGE, page.at(-1));
+  }
+}
+
+/** One job that cannot be read or placed must not keep the others waiting: it is logged, and thrown at the end. */
+const placeEach = async (
+  entries: readonly QueueEntry[],
+  idle: Worker[],
+  failures: unknown[],
+  deps: DispatchDependencies,
+): Promise<number> => {
+  let dispatched = 0;
+  for (const entry of entries) {
+    if (idle.length === 0) break;
+    try {
+      if (await placeJob(entry, idle, deps)) dispatched += 1;
+    } catch (error) {
+      failures.push(error);
+      deps.logger.error('dispatch.failed', { jobId: entry.jobId, reason: String(error) });
+    }
+  }
+  return dispatched;
+};
+
+/** Repeating the pass cures what is not known to be incurable. */
+const throwIfRetryable = (failures: readonly unknown[]): void => {
+  const retryable = failures.find((error) => !(error instanceof PipelineError) || error.retryable);
+  if (retryable !== undefined) throw retryable;
 };
 
 /**
@@ -47,12 +95,16 @@ export const dispatchPending = async (deps: DispatchDependencies): Promise<Dispa
   const idle = workers.filter((worker) => isUsable(worker, now));
   idle.sort((a, b) => (a.assignedAt ?? '').localeCompare(b.assignedAt ?? ''));
   const idleWorkers = idle.length;
-  if (idleWorkers === 0) return { dispatched: 0, idleWorkers, pendingSeen: 0 };
-  const entries = (await deps.queue.list(idleWorkers + SPARE_ENTRIES)).filter((entry) => isDue(entry, now));
+  const failures: unknown[] = [];
   let dispatched = 0;
-  for (const entry of entries) {
-    if (idle.length === 0) break;
-    if (await placeJob(entry, idle, deps)) dispatched += 1;
+  let pendingSeen = 0;
+  if (idleWorkers > 0) {
+    for await (const entries of duePages(now, deps)) {
+      pendingSeen += entries.length;
+      dispatched += await placeEach(entries, idle, failures, deps);
+      if (idle.length === 0) break;
+    }
   }
-  return { dispatched, idleWorkers, pendingSeen: entries.length };
+  throwIfRetryable(failures);
+  return { dispatched, idleWorkers, pendingSeen };
 };
