@@ -27,8 +27,12 @@ const isForged = (source: string, event: PipelineEvent): boolean => {
   return event.detail.workerId === null || source !== monitorSource(event.detail.workerId);
 };
 
+/** Far more events than an attempt or a boot can have; a sequence beyond it would shut out all that follow. */
+const MAX_SEQUENCE = 1_000_000_000;
+
 const readDetail = (detailType: DetailType, detail: unknown): PipelineEvent | string => {
   const read = eventCatalogue[detailType].schema.safeParse(detail);
+  if (read.success && read.data.sequence > MAX_SEQUENCE) return 'detail.sequence: runs too far ahead';
   if (read.success) return { detailType, detail: read.data } as PipelineEvent;
   const issue = read.error.issues[0];
   return `detail.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`;

@@ -21,6 +21,15 @@ export const guardOf = (
   eventSequenceBelow: detail.sequence,
 });
 
+/**
+ * The condition of an event that ends an attempt. It needs no order: an attempt ends once, and a sequence that ran
+ * ahead must not keep it running for ever.
+ */
+export const endGuardOf = (detail: Parameters<typeof guardOf>[0]): JobGuard => {
+  const { eventSequenceBelow: _order, ...guard } = guardOf(detail);
+  return guard;
+};
+
 export const startedChange = (detail: DetailOf<'Job Started'>): JobChange => ({
   guard: guardOf(detail),
   patch: { status: 'running', startedAt: detail.timestamp, eventSequence: detail.sequence },

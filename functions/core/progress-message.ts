@@ -47,15 +47,18 @@ const PHRASES: readonly Phrase[] = [
 
 const OTHER: Phrase = { matches: /.*/, words: (name) => `Processing with ${name}`, counts: 'count' };
 
+/** For people: no fractions, and never `NaN`. */
+const whole = (value: number): number => (Number.isFinite(value) ? Math.round(value) : 0);
+
 /** A node of one step has no count worth saying. */
 const amount = (node: NodeAtWork, counts: Phrase['counts']): string => {
-  const percent = `${Math.round(node.nodePercentage)}%`;
-  if (counts === 'none' || node.nodeMaxProgress <= 1) return percent;
+  const percent = `${whole(node.nodePercentage)}%`;
+  if (counts === 'none' || !(node.nodeMaxProgress > 1)) return percent;
   const unit = counts === 'steps' ? ' steps' : '';
-  return `${Math.round(node.nodeProgress)}/${Math.round(node.nodeMaxProgress)}${unit} (${percent})`;
+  return `${whole(node.nodeProgress)}/${whole(node.nodeMaxProgress)}${unit} (${percent})`;
 };
 
 export const progressMessage = (node: NodeAtWork): string => {
   const phrase = PHRASES.find(({ matches }) => matches.test(node.nodeType)) ?? OTHER;
-  return `${phrase.words(node.nodeName, node.nodeMaxProgress > 1)}: ${amount(node, phrase.counts)}`;
+  return `${phrase.words(node.nodeName || node.nodeType || 'a node', node.nodeMaxProgress > 1)}: ${amount(node, phrase.counts)}`;
 };

@@ -1,6 +1,6 @@
 import type { DetailOf } from '../../shared-types/index.ts';
 import { eventHandler, type LambdaHandler } from '../adapters/lambda/event-handler.ts';
-import { guardOf } from '../core/job-events.ts';
+import { endGuardOf } from '../core/job-events.ts';
 import type { JobFailure } from '../core/job.ts';
 import { settleFailure, type SettleDependencies } from '../core/settle-failure.ts';
 
@@ -34,7 +34,7 @@ const settle = async (detail: EndDetail, failure: JobFailure, deps: SettleDepend
     deps.logger.info('event.stale', { jobId: detail.jobId, sequence: detail.sequence });
     return;
   }
-  await settleFailure(job, failure, deps, guardOf(detail));
+  await settleFailure(job, failure, deps, endGuardOf(detail));
 };
 
 /** Job Failed and Job Cancelled: retry, fail, or cancel. */
