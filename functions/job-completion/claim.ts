@@ -1,7 +1,7 @@
 /** Who may complete a job: the first delivery, and later ones of the same event that pick up what it left. */
 import type { DetailOf } from '../../shared-types/index.ts';
-import { guardOf } from '../core/job-events.ts';
-import { ACTIVE_STATUSES, isTerminal, type Job } from '../core/job.ts';
+import { endGuardOf, guardOf } from '../core/job-events.ts';
+import { isTerminal, type Job, type JobGuard, type JobUpdate } from '../core/job.ts';
 import type { CompletionDependencies } from './dependencies.ts';
 import { pushProgress } from './progress-push.ts';
 
@@ -32,18 +32,31 @@ export const standingOf = (job: Job | undefined, detail: Detail): Claim => {
 const startOf = ({ timestamp, durationMs }: Detail): string =>
   durationMs === null ? timestamp : new Date(Date.parse(timestamp) - durationMs).toISOString();
 
-export const claim = async (detail: Detail, deps: CompletionDependencies): Promise<Claim> => {
-  const before = await deps.jobs.get(detail.jobId);
-  const updated = await deps.jobs.update({
-    guard: guardOf(detail, ACTIVE_STATUSES),
+/** An event that counted too far was applied before the end: the end may not wait for a higher one. */
+const ranAhead = (job: Job | undefined, detail: Detail): boolean =>
+  job !== undefined && job.storingSince === null && job.eventSequence > detail.sequence;
+
+const apply = (
+  guard: JobGuard,
+  before: Job | undefined,
+  detail: Detail,
+  { jobs, clock }: CompletionDependencies,
+): Promise<JobUpdate> =>
+  jobs.update({
+    guard,
     patch: {
       status: 'running',
       eventSequence: detail.sequence,
-      storingSince: new Date(deps.clock.now()).toISOString(),
+      storingSince: new Date(clock.now()).toISOString(),
       durationMs: detail.durationMs,
       startedAt: before?.startedAt ?? startOf(detail),
     },
   });
+
+export const claim = async (detail: Detail, deps: CompletionDependencies): Promise<Claim> => {
+  const before = await deps.jobs.get(detail.jobId);
+  const guard = ranAhead(before, detail) ? endGuardOf(detail) : guardOf(detail);
+  const updated = await apply(guard, before, detail, deps);
   if (updated.kind === 'refused') return standingOf(await deps.jobs.get(detail.jobId), detail);
   await pushProgress(updated.job, deps);
   return { kind: 'claimed', job: updated.job };

@@ -1,22 +1,18 @@
 import * as z from 'zod';
 import { ENV } from '../../shared-types/index.ts';
 import { createComfyUi } from '../adapters/comfyui/comfyui.ts';
-import { createJobStore } from '../adapters/dynamodb/job-store.ts';
 import { createOutputStore } from '../adapters/dynamodb/output-store.ts';
 import { createQueueStore } from '../adapters/dynamodb/queue-store.ts';
-import { createSubscriptionStore } from '../adapters/dynamodb/subscription-store.ts';
-import { createTable } from '../adapters/dynamodb/table.ts';
 import { createWorkerStore } from '../adapters/dynamodb/worker-store.ts';
 import { readEnvironment, required } from '../adapters/environment.ts';
 import { createEventPublisher } from '../adapters/eventbridge/event-publisher.ts';
-import { createLogger } from '../adapters/logger.ts';
 import { createMediaStore } from '../adapters/s3/media-store.ts';
-import { systemClock as clock } from '../adapters/system.ts';
-import { createPusher } from '../adapters/web-socket/pusher.ts';
+import { wireJobChange } from '../adapters/wiring.ts';
 import { lazily } from '../core/lazily.ts';
+import type { CompletionDependencies } from './dependencies.ts';
 import { createJobCompletionHandler } from './job-completion.ts';
 
-export const handler = lazily(() => {
+const wire = (): CompletionDependencies => {
   const env = readEnvironment({
     [ENV.tableName]: required,
     [ENV.mediaBucketName]: required,
@@ -26,20 +22,22 @@ export const handler = lazily(() => {
     [ENV.workerAddressPolicy]: z.enum(['any', 'private', 'public']),
     [ENV.storeTempOutputs]: z.enum(['true', 'false']).default('false'),
   });
-  const table = createTable({ tableName: env.TABLE_NAME });
-  return createJobCompletionHandler({
-    jobs: createJobStore({ table, clock }),
-    outputs: createOutputStore({ table, clock }),
-    workers: createWorkerStore({ table, clock }),
-    queue: createQueueStore({ table, clock }),
-    subscriptions: createSubscriptionStore({ table, clock }),
-    comfyUi: createComfyUi({ addressPolicy: env.WORKER_ADDRESS_POLICY, clock }),
-    media: createMediaStore({ bucketName: env.MEDIA_BUCKET_NAME, cdnUrl: env.CDN_URL.replace(/\/+$/, '') }),
-    publisher: createEventPublisher({ busName: env.EVENT_BUS_NAME, clock }),
-    pusher: createPusher({ webSocketApiEndpoint: env.WEBSOCKET_API_ENDPOINT }),
-    clock,
-    random: Math.random,
-    logger: createLogger({ functionName: 'job-completion' }),
-    storeTempOutputs: env.STORE_TEMP_OUTPUTS === 'true',
+  const wired = wireJobChange({
+    functionName: 'job-completion',
+    tableName: env.TABLE_NAME,
+    webSocketApiEndpoint: env.WEBSOCKET_API_ENDPOINT,
   });
-});
+  return {
+    ...wired,
+    outputs: createOutputStore(wired),
+    workers: createWorkerStore(wired),
+    queue: createQueueStore(wired),
+    comfyUi: createComfyUi({ addressPolicy: env.WORKER_ADDRESS_POLICY, clock: wired.clock }),
+    media: createMediaStore({ bucketName: env.MEDIA_BUCKET_NAME, cdnUrl: env.CDN_URL.replace(/\/+$/, '') }),
+    publisher: createEventPublisher({ busName: env.EVENT_BUS_NAME, clock: wired.clock }),
+    random: Math.random,
+    storeTempOutputs: env.STORE_TEMP_OUTPUTS === 'true',
+  };
+};
+
+export const handler = lazily(() => createJobCompletionHandler(wire()));
