@@ -31,7 +31,7 @@ type Stores = Pick<
 
 let dynalite: TestTable;
 beforeAll(async () => {
-  dynalite = await startTestTable();
+  dynalite = await startTable();
 });
 afterAll(() => dynalite.stop());
 
