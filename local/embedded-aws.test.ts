@@ -186,9 +186,11 @@ describe('a synthesized application', () => {
       duplicateRate: 0.3,
       latencyMs: { min: 0, max: 10 },
       reorder: { rate: 0.3, windowMs: 30 },
+      // The test itself reads the queues: a read that fails after its work would hide messages from it.
+      services: ['events', 'lambda', 'dynamodb', 's3'],
     };
     const aws = await start({ chaos });
-    const ids = Array.from({ length: 10 }, (_, index) => `rough-${index}`);
+    const ids = Array.from({ length: 5 }, (_, index) => `rough-${index}`);
     for (const id of ids) while ((await placeOrder(aws, id)).status !== 202) continue;
     await aws.idle();
     const failures = await receiveAll(aws, 'FailuresQueueUrl');
@@ -196,7 +198,7 @@ describe('a synthesized application', () => {
       if (!failures.some((record) => record.includes(id))) await untilState(aws, id, 'recorded');
     }
     expect(failures.length).toBeLessThan(ids.length);
-  });
+  }, 60_000);
 
   test('takes calls of the SDK from outside as well', async () => {
     const aws = await start({ region: 'eu-central-1', accountId: '123456789012' });
