@@ -1,6 +1,6 @@
 /** A server that answers what a test tells it, for AWS clients of this process; it says what it was asked. */
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -26,14 +26,14 @@ export const startAwsServer = async (
   answer: (request: AwsRequest, count: number) => AwsAnswer,
 ): Promise<AwsServer> => {
   const requests: AwsRequest[] = [];
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      const asked = { method: request.method ?? '', path: request.url ?? '', body };
-      requests.push(asked);
-      const { status, headers = {}, body: reply = '' } = answer(asked, requests.length);
-      response.writeHead(status, headers).end(reply);
-    });
-  });
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await text(request);
+    const asked = { method: request.method ?? '', path: request.url ?? '', body };
+    requests.push(asked);
+    const { status, headers = {}, body: reply = '' } = answer(asked, requests.length);
+    response.writeHead(status, headers).end(reply);
+  };
+  const server = createServer((request, response) => void respond(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
