@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { PushOf } from '../../shared-types/index.ts';
 import { taskEventBase } from '../core/task-event.ts';
-import { makeEvent, PROMPT_ID, uuidOf } from '../core/test-support/fixtures.ts';
+import { makeEvent, PROMPT_ID, START, uuidOf } from '../core/test-support/fixtures.ts';
 import { completedPush, taskCompletedDetail } from './completed-messages.ts';
 import { createStage, image, PNG, success, type Stage } from './test-support/stage.ts';
 
@@ -138,6 +138,12 @@ describe('Job Completed', () => {
     await stage.complete();
     await stage.complete();
     expect(stage.job()).toMatchObject({ status: 'completed', outputCount: 3, revision: 4 });
+  });
+
+  test('a sequence that ran ahead does not keep the job from ending', async () => {
+    const stage = await createStage({ job: { eventSequence: 1_000_000 } });
+    await stage.complete();
+    expect(stage.job()).toMatchObject({ status: 'completed', outputCount: 3 });
   });
 
   test('a source that is not the worker of the detail is poison', async () => {

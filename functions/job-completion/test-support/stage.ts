@@ -55,7 +55,11 @@ export const createStage = async ({
   const handle = createJobCompletionHandler({
     ...table,
     comfyUi: faults.wrap('comfyUi', comfyUi),
-    media: { head: wrappedMedia.head, put: wrappedMedia.put, urlOf: media.urlOf },
+    media: {
+      head: (key) => wrappedMedia.head(key),
+      put: (object, options) => wrappedMedia.put(object, options),
+      urlOf: (key) => media.urlOf(key),
+    },
     publisher: faults.wrap('publisher', publisher),
     pusher: faults.wrap('pusher', pusher),
     clock,
