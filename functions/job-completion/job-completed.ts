@@ -12,15 +12,18 @@ import { copyOutputs } from '../core/copy-outputs.ts';
 import { PipelineError } from '../core/errors.ts';
 import { pushToFollowers } from '../core/followers.ts';
 import { distinctOutputs } from '../core/job-outputs.ts';
-import { ACTIVE_STATUSES, type Job, type JobOutputs, type JobUpdate } from '../core/job.ts';
+import { ACTIVE_STATUSES, type Job, type JobFailure, type JobOutputs, type JobUpdate } from '../core/job.ts';
 import { settleFailure } from '../core/settle-failure.ts';
 import { claim, standingOf } from './claim.ts';
 import { completedPush, taskCompletedDetail } from './completed-messages.ts';
 import type { CompletionDependencies } from './dependencies.ts';
 import { failureOf } from './history-failure.ts';
+import { withPatience } from './patience.ts';
 import { readHistory } from './read-history.ts';
 
 type Detail = DetailOf<'Job Completed'>;
+
+const HISTORY_GONE = 'ComfyUI finished the prompt, and its history is gone';
 
 const tellCompleted = async (job: Job, outputs: JobOutputs, deps: CompletionDependencies): Promise<void> => {
   await pushToFollowers(job, completedPush(job, outputs), deps);
@@ -34,14 +37,6 @@ const endpointOf = async (workerId: string, { workers }: CompletionDependencies)
   const worker = await workers.get(workerId);
   if (worker !== undefined) return worker.endpoint;
   throw new PipelineError('worker.unknown', 'the worker of the job is not registered', { retryable: true });
-};
-
-/** The history is gone: what was copied early is all there is. */
-const withoutHistory = (job: Job, detail: Detail, { logger }: CompletionDependencies): JobOutputs => {
-  const outputs = distinctOutputs(job.earlyOutputs);
-  const { jobId, attempt, outputCount: announced } = detail;
-  logger.warn('completion.history-gone', { jobId, attempt, announced, stored: outputs.length });
-  return { outputs, missingOutputs: [] };
 };
 
 const storeAll = async (
@@ -94,10 +89,31 @@ const complete = async (
   return standing.kind === 'completed' ? tellAgain(standing.job, deps) : stale(detail, deps);
 };
 
+/**
+ * The history is gone, or the worker is: what was copied early is all there is. Nothing at all, where something was
+ * announced, is a failed attempt; less than was announced is said.
+ */
+const completeWithEarly = async (
+  job: Job,
+  detail: Detail,
+  failure: JobFailure,
+  deps: CompletionDependencies,
+): Promise<void> => {
+  const outputs = distinctOutputs(job.earlyOutputs);
+  const { jobId, attempt, outputCount: announced } = detail;
+  deps.logger.warn('completion.history-gone', { jobId, attempt, announced, stored: outputs.length });
+  if (outputs.length === 0 && announced > 0) return settleFailure(job, failure, deps);
+  const error = `${failure.message}: ${announced - outputs.length} of ${announced} outputs are lost`;
+  const lost = { nodeId: '', outputKey: '', index: 0, filename: '', error: error.slice(0, 512) };
+  return complete(job, detail, { outputs, missingOutputs: outputs.length < announced ? [lost] : [] }, deps);
+};
+
 const store = async (job: Job, detail: Detail, deps: CompletionDependencies): Promise<void> => {
   const endpoint = await endpointOf(detail.workerId, deps);
   const entry = await readHistory(endpoint, detail.promptId, deps);
-  if (entry === undefined) return complete(job, detail, withoutHistory(job, detail, deps), deps);
+  if (entry === undefined) {
+    return completeWithEarly(job, detail, { reason: 'vanished', message: HISTORY_GONE }, deps);
+  }
   const failure = failureOf(outcomeOfHistory(entry));
   if (failure === undefined) return complete(job, detail, await storeAll(job, endpoint, entry, deps), deps);
   deps.logger.warn('completion.contradicted', {
@@ -108,12 +124,23 @@ const store = async (job: Job, detail: Detail, deps: CompletionDependencies): Pr
   return settleFailure(job, failure, deps);
 };
 
+const storePatiently = (job: Job, detail: Detail, deps: CompletionDependencies): Promise<void> =>
+  withPatience(
+    job,
+    deps.clock,
+    () => store(job, detail, deps),
+    (reason) => {
+      const message = `the worker finished, and could not be reached for its outputs (${reason})`;
+      return completeWithEarly(job, detail, { reason: 'workerLost', message }, deps);
+    },
+  );
+
 /** @throws PipelineError (retryable) when the worker, or anything of ours, cannot be reached: deliver again */
 export const onJobCompleted = async (detail: Detail, deps: CompletionDependencies): Promise<void> => {
   const claimed = await claim(detail, deps);
   switch (claimed.kind) {
     case 'claimed':
-      return store(claimed.job, detail, deps);
+      return storePatiently(claimed.job, detail, deps);
     case 'completed':
       return tellAgain(claimed.job, deps);
     case 'failed':

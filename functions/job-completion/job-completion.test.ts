@@ -120,6 +120,7 @@ describe('Job Completed', () => {
     ['an older attempt', { attempt: 2 }, {}],
     ['another prompt', {}, { promptId: 'another' }],
     ['another worker', {}, { workerId: 'pod-2' }],
+    ['another end that claimed the job', { eventSequence: 8, storingSince: START }, {}],
     ['a job that has been cancelled', { status: 'cancelled' }, {}],
     ['a job that ended by another event', { status: 'completed', endedByEventId: uuidOf(99) }, {}],
     ['a job that nobody knows', {}, { jobId: uuidOf(5) }],
@@ -194,6 +195,47 @@ describe('Job Completed', () => {
     await expect(stage.complete()).rejects.toMatchObject({ code: 'worker.unreachable', retryable: true });
     expect(stage.job()).toMatchObject({ status: 'running' });
     stage.comfyUi.setReachable(true);
+    await stage.complete();
+    expect(stage.job()).toMatchObject({ status: 'completed', outputCount: 3 });
+  });
+
+  test('a worker that stays away ends the job with what was copied early, and says what is lost', async () => {
+    const stage = await createStage();
+    await stage.announce({
+      images: [{ nodeId: '9', outputKey: 'images', index: 0, ...image('a_00001_.png') }],
+    });
+    stage.comfyUi.setReachable(false);
+    const deliveries = ['first', 'second', 'third'].map(() => () => stage.complete({ outputCount: 3 }));
+    for (const deliver of deliveries) await deliver().catch(() => stage.clock.advance(1000));
+    expect(stage.job()).toMatchObject({ status: 'completed', outputCount: 1 });
+    expect(filesOf(stage)).toEqual(['a_00001_.png']);
+    expect(completedPushOf(stage).missingOutputs).toMatchObject([
+      { error: expect.stringMatching(/could not be reached .*: 2 of 3 outputs are lost/) },
+    ]);
+  });
+
+  test.each([
+    ['that stays away', (stage: Stage) => stage.comfyUi.setReachable(false), 'workerLost'],
+    ['that lost its history', (stage: Stage) => stage.comfyUi.forget(), 'vanished'],
+  ])(
+    'a worker %s before anything was copied costs the attempt, never the job',
+    async (_name, lose, reason) => {
+      const stage = await createStage();
+      lose(stage);
+      for (let delivery = 0; delivery < 3; delivery += 1) {
+        await stage.complete({ outputCount: 3 }).catch(() => stage.clock.advance(1000));
+      }
+      expect(stage.job()).toMatchObject({ status: 'pending', retryCount: 1, failure: { reason } });
+      expect(await stage.table.allQueue()).toHaveLength(1);
+      expect(new Set(stage.publisher.events.map(({ detailType }) => detailType))).toEqual(
+        new Set(['Task Retrying']),
+      );
+    },
+  );
+
+  test('a worker that answers again within one delivery is not given up', async () => {
+    const stage = await createStage();
+    stage.comfyUi.answerNext('fetchFile', { kind: 'unreachable', message: 'HTTP 502' }, 9);
     await stage.complete();
     expect(stage.job()).toMatchObject({ status: 'completed', outputCount: 3 });
   });
