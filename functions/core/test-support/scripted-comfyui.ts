@@ -1,0 +1,97 @@
+/** Several ComfyUIs at their endpoints, as far as a dispatcher sees them; each answers as it was told. */
+import type { ComfyUi, PromptLookup } from '../ports.ts';
+
+/**
+ * `unknownQueued`: it queued the prompt, and its answer was lost. `unknownLost`: neither happened.
+ * `unreachable`: the connection was refused.
+ */
+export type SubmitScript = 'accept' | 'reject' | 'unknownQueued' | 'unknownLost' | 'unreachable';
+
+export interface Submitted {
+  readonly endpoint: string;
+  readonly promptId: string;
+  readonly clientId: string;
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly body: string;
+}
+
+export interface ScriptedComfyUi extends ComfyUi {
+  /** What was queued, in order. */
+  readonly queued: readonly Submitted[];
+  /** Every POST, whatever became of it. */
+  readonly posted: readonly Submitted[];
+  /** The next submissions, at any endpoint, end so; after them, all are accepted. */
+  script(...outcomes: SubmitScript[]): void;
+  /** Endpoints that answer nothing. */
+  readonly down: Set<string>;
+  /** What the endpoint has not finished, oldest first. */
+  live(endpoint: string): readonly Submitted[];
+  finish(promptId: string): void;
+  /** The endpoint restarts: its queue is empty. */
+  restart(endpoint: string): void;
+}
+
+interface PromptBody {
+  readonly prompt_id: string;
+  readonly client_id: string;
+  readonly extra_data: { readonly jobId: string; readonly attempt: number };
+}
+
+const readBody = (endpoint: string, body: string): Submitted => {
+  const { prompt_id: promptId, client_id: clientId, extra_data: extra } = JSON.parse(body) as PromptBody;
+  return { endpoint, promptId, clientId, jobId: extra.jobId, attempt: extra.attempt, body };
+};
+
+export const createScriptedComfyUi = (): ScriptedComfyUi => {
+  const posted: Submitted[] = [];
+  const queued: Submitted[] = [];
+  const finished = new Set<string>();
+  const forgotten = new Set<string>();
+  const down = new Set<string>();
+  const outcomes: SubmitScript[] = [];
+  const live = (endpoint: string): Submitted[] =>
+    queued.filter(
+      (prompt) =>
+        prompt.endpoint === endpoint && !finished.has(prompt.promptId) && !forgotten.has(prompt.promptId),
+    );
+  const lookUp = (endpoint: string, promptId: string): PromptLookup => {
+    if (down.has(endpoint)) return 'unreachable';
+    if (finished.has(promptId)) return 'finished';
+    const place = live(endpoint).findIndex((prompt) => prompt.promptId === promptId);
+    if (place < 0) return 'absent';
+    return place === 0 ? 'running' : 'pending';
+  };
+  const refused = { kind: 'unreachable', message: 'ECONNREFUSED' } as const;
+  return {
+    queued,
+    posted,
+    down,
+    live,
+    script: (...next) => void outcomes.push(...next),
+    finish: (promptId) => void finished.add(promptId),
+    restart: (endpoint) => {
+      for (const { promptId } of live(endpoint)) forgotten.add(promptId);
+    },
+    submitPrompt: async (endpoint, body) => {
+      const prompt = readBody(endpoint, body);
+      posted.push(prompt);
+      const outcome = down.has(endpoint) ? 'unreachable' : (outcomes.shift() ?? 'accept');
+      if (outcome === 'accept' || outcome === 'unknownQueued') queued.push(prompt);
+      switch (outcome) {
+        case 'accept':
+          return { kind: 'accepted', droppedNodes: [] };
+        case 'reject':
+          return { kind: 'rejected', message: 'Value not in list', nodeId: '4', nodeType: 'KSampler' };
+        case 'unknownQueued':
+        case 'unknownLost':
+          return { kind: 'unknown', message: 'HTTP 500' };
+        case 'unreachable':
+          return refused;
+      }
+    },
+    findPrompt: async (endpoint, promptId) => lookUp(endpoint, promptId),
+    history: async () => ({ kind: 'absent' }),
+    fetchFile: async () => ({ kind: 'missing', message: 'HTTP 404' }),
+  };
+};
