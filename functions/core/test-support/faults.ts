@@ -10,6 +10,8 @@ export interface Faults {
   fail(name: string, method: string, times: number, time?: FaultTime): void;
   /** The call with that number (from 1, over all ports) rejects, and so does every later one until `recover`. */
   crashAt(call: number, time?: FaultTime): void;
+  /** The call with that number alone rejects. */
+  failCall(call: number, time?: FaultTime): void;
   /** The process runs again: no call fails any more. */
   recover(): void;
   /** Runs before every call; what it awaits decides how concurrent callers interleave. */
@@ -33,11 +35,12 @@ interface Planned {
 export const createFaults = (): Faults => {
   const calls: string[] = [];
   const planned = new Map<string, Planned>();
-  let crash: { readonly call: number; readonly time: FaultTime } | undefined;
+  let crash: { readonly call: number; readonly time: FaultTime; readonly forGood: boolean } | undefined;
   let turn: ((label: string) => Promise<void>) | undefined;
 
   const faultOf = (label: string, call: number): FaultTime | undefined => {
-    if (crash !== undefined && call >= crash.call) return call === crash.call ? crash.time : 'before';
+    if (call === crash?.call) return crash.time;
+    if (crash?.forGood === true && call > crash.call) return 'before';
     const plan = planned.get(label);
     if (plan === undefined || plan.times === 0) return undefined;
     plan.times -= 1;
@@ -68,7 +71,10 @@ export const createFaults = (): Faults => {
       planned.set(`${name}.${method}`, { times, time });
     },
     crashAt: (call, time = 'before') => {
-      crash = { call, time };
+      crash = { call, time, forGood: true };
+    },
+    failCall: (call, time = 'before') => {
+      crash = { call, time, forGood: false };
     },
     recover: () => {
       crash = undefined;

@@ -1,0 +1,108 @@
+/** Many dispatchers at once, in any interleaving of their calls. */
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { createDispatchWorld, type DispatchWorld } from '../test-support/dispatch-world.ts';
+import { dispatchPending } from './dispatch.ts';
+import { sweep } from './sweep.ts';
+
+const DISPATCHERS = 10;
+
+/** A number from 0 up to `below`, decided by the seed. */
+const createPicker = (seed: number): ((below: number) => number) => {
+  let state = seed || 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+};
+
+/** Holds every call back, and lets them go one at a time, in an order that the seed decides. */
+const interleave = (world: DispatchWorld, seed: number): void => {
+  const pick = createPicker(seed);
+  const waiting: (() => void)[] = [];
+  let running = false;
+  const letOneGo = (): void => {
+    const [next] = waiting.splice(pick(waiting.length), 1);
+    next?.();
+    running = waiting.length > 0;
+    if (running) setImmediate(letOneGo);
+  };
+  world.faults.interleave(
+    () =>
+      new Promise((resolve) => {
+        waiting.push(resolve);
+        if (!running) setImmediate(letOneGo);
+        running = true;
+      }),
+  );
+};
+
+const expectOneEach = (world: DispatchWorld): void => {
+  for (const { endpoint } of world.table.allWorkers()) {
+    expect(world.comfyUi.live(endpoint).length).toBeLessThanOrEqual(1);
+  }
+};
+
+const drain = async (world: DispatchWorld, passes: () => Promise<unknown>[]): Promise<void> => {
+  for (let round = 0; round < 60 && (await world.table.allQueue()).length > 0; round += 1) {
+    await Promise.all(passes());
+    expectOneEach(world);
+    world.clock.advance(1000);
+    const live = world.table.allWorkers().flatMap(({ endpoint }) => world.comfyUi.live(endpoint));
+    await Promise.all(live.map((prompt) => world.complete(prompt)));
+  }
+};
+
+test('ten dispatchers give a hundred jobs to five workers: one attempt each, never two on one worker', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), async (seed) => {
+      const world = createDispatchWorld();
+      for (let index = 0; index < 5; index += 1) await world.addWorker(`w${index}`);
+      for (let index = 0; index < 100; index += 1) await world.addJob({ priority: index % 11 });
+      interleave(world, seed);
+      await drain(world, () => Array.from({ length: DISPATCHERS }, () => dispatchPending(world.deps)));
+      expect(world.comfyUi.posted).toHaveLength(100);
+      expect(new Set(world.comfyUi.posted.map(({ jobId }) => jobId)).size).toBe(100);
+      expect(world.comfyUi.posted.every(({ attempt }) => attempt === 1)).toBe(true);
+      expect(world.table.allJobs().every(({ status }) => status === 'completed')).toBe(true);
+      expect(world.table.allWorkers().every(({ status }) => status === 'idle')).toBe(true);
+    }),
+    { numRuns: 4 },
+  );
+});
+
+test('dispatchers, sweeps and answers that fail, interleaved: every job ends once, every worker is free', async () => {
+  const outcome = fc.constantFrom('accept', 'accept', 'unknownQueued', 'unknownLost', 'unreachable' as const);
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), fc.array(outcome, { maxLength: 12 }), async (seed, outcomes) => {
+      const world = createDispatchWorld();
+      for (let index = 0; index < 3; index += 1) await world.addWorker(`w${index}`);
+      for (let index = 0; index < 8; index += 1) await world.addJob({ max_retries: 10 });
+      world.comfyUi.script(...outcomes);
+      interleave(world, seed);
+      for (let round = 0; round < 40; round += 1) {
+        await Promise.all([
+          ...Array.from({ length: 3 }, () => dispatchPending(world.deps)),
+          sweep(world.deps),
+          sweep(world.deps),
+        ]);
+        expectOneEach(world);
+        for (const { status, jobId, queuedAt } of world.table.allJobs()) {
+          if (status !== 'pending') continue;
+          const entries = await world.entriesOf(jobId);
+          expect(entries.filter((entry) => entry.queuedAt === queuedAt)).toHaveLength(1);
+        }
+        const live = world.table.allWorkers().flatMap(({ endpoint }) => world.comfyUi.live(endpoint));
+        for (const prompt of live) await world.complete(prompt);
+        world.clock.advance(35_000);
+        await world.heartbeat();
+      }
+      expect(world.table.allJobs().map(({ status }) => status)).toEqual(Array(8).fill('completed'));
+      expect(await world.table.allQueue()).toEqual([]);
+      expect(world.table.allWorkers().every(({ status }) => status === 'idle')).toBe(true);
+    }),
+    { numRuns: 15 },
+  );
+});
