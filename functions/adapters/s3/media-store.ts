@@ -37,18 +37,37 @@ const lengthError = (expected: number, received: number): PipelineError =>
     retryable: true,
   });
 
-/** Counts what passes, and fails before the end is told, so that a wrong length is never a whole object. */
-const countBytes = (length: number | undefined) => {
+interface CountedBody {
+  readonly body: Readable;
+  /** Bytes that passed. */
+  readonly size: () => number;
+  /** Rejects when the source fails or has another length. Never resolves. */
+  readonly failure: Promise<never>;
+}
+
+/**
+ * What the SDK gets to send. It never errors, because the SDK would neither handle that nor stop waiting, and it
+ * never ends when its length is wrong, so that what is wrong is never a whole object: the request is aborted.
+ */
+const countBytes = (source: Readable, length: number | undefined): CountedBody => {
   let size = 0;
-  const counter = new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
-      size += chunk.length;
-      if (length !== undefined && size > length) done(lengthError(length, size));
-      else done(null, chunk);
-    },
-    flush: (done) => done(length !== undefined && size < length ? lengthError(length, size) : null),
+  let fail: (error: Error) => void = () => undefined;
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
   });
-  return { counter, size: () => size };
+  const counter = new Transform({
+    transform: (chunk: Buffer, _encoding, pass) => {
+      size += chunk.length;
+      if (length !== undefined && size > length) fail(lengthError(length, size));
+      else pass(null, chunk);
+    },
+    flush: (end) => {
+      if (length !== undefined && size < length) fail(lengthError(length, size));
+      else end();
+    },
+  });
+  source.on('error', fail);
+  return { body: source.pipe(counter), size: () => size, failure };
 };
 
 const inputOf = (Bucket: string, object: MediaObject, overwrite: boolean) => ({
@@ -61,40 +80,35 @@ const inputOf = (Bucket: string, object: MediaObject, overwrite: boolean) => ({
   ...(overwrite ? {} : { IfNoneMatch: '*' }),
 });
 
-/**
- * Sends the body; a body that fails aborts the request, which S3 then forgets: the SDK itself would wait for the
- * rest for ever.
- */
+/** Sends the body; when it fails, the request is aborted, and S3 forgets what it got of it. */
 const sendBody = async (
   source: Readable,
-  counter: Transform,
-  send: (body: Readable, signal: AbortController) => Promise<unknown>,
-): Promise<void> => {
+  length: number | undefined,
+  send: (body: Readable, controller: AbortController) => Promise<unknown>,
+): Promise<number> => {
   const controller = new AbortController();
-  const failed = new Promise<never>((_, reject) => {
-    const fail = (error: Error): void => {
-      controller.abort();
-      counter.destroy(error);
-      reject(error);
-    };
-    source.once('error', fail);
-    counter.once('error', fail);
-  });
-  // Whoever loses the race must not be unhandled.
-  failed.catch(() => undefined);
-  const sending = send(source.pipe(counter), controller);
-  sending.catch(() => undefined);
+  const { body, size, failure } = countBytes(source, length);
+  const sending = send(body, controller);
   try {
-    await Promise.race([sending, failed]);
+    await Promise.race([sending, failure]);
+    return size();
   } finally {
+    // Whichever lost the race may still reject; by then it is told.
+    sending.catch(() => undefined);
+    failure.catch(() => undefined);
+    controller.abort();
     source.destroy();
-    counter.destroy();
+    body.destroy();
   }
 };
 
+/** The SDK warns on the console of what it throws anyway. */
+const silent = (): void => undefined;
+const logger = { trace: silent, debug: silent, info: silent, warn: silent, error: silent };
+
 /** Endpoint, region and credentials come from the standard AWS variables. */
 export const createMediaStore = ({ bucketName, cdnUrl }: MediaStoreOptions): MediaStore => {
-  const client = new S3Client({ maxAttempts: 6 });
+  const client = new S3Client({ maxAttempts: 6, logger });
 
   const send = (
     object: MediaObject,
@@ -127,10 +141,11 @@ export const createMediaStore = ({ bucketName, cdnUrl }: MediaStoreOptions): Med
       }
     },
     put: async (object, { overwrite }) => {
-      const { counter, size } = countBytes(object.length);
       try {
-        await sendBody(object.body, counter, (body, controller) => send(object, overwrite, body, controller));
-        return { kind: 'stored', size: size() };
+        const size = await sendBody(object.body, object.length, (body, controller) =>
+          send(object, overwrite, body, controller),
+        );
+        return { kind: 'stored', size };
       } catch (error) {
         if (statusOf(error) === 412) return { kind: 'exists' };
         if (error instanceof PipelineError) throw error;
