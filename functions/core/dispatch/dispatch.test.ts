@@ -279,6 +279,7 @@ describe('entries that nothing waits for', () => {
     await world.table.queue.put(entry(jobId, world.clock.iso(age)));
     expect(await dispatchPending(world.deps)).toMatchObject({ dispatched: 0 });
     expect(await world.entriesOf(jobId)).toHaveLength(fate === 'kept' ? 1 : 0);
+    expect(world.job(jobId).status).toBe(job.status);
     expect(world.comfyUi.posted).toEqual([]);
   });
 
@@ -330,6 +331,21 @@ describe('the sweep', () => {
     world.clock.advance(10_000);
     expect(await dispatchPending(world.deps)).toMatchObject({ dispatched: 1 });
     expect(world.job(jobId)).toMatchObject({ workerId: 'w2', attempt: 2 });
+  });
+
+  test('a sweep that died after it had marked the worker lost is finished by the next', async () => {
+    const { world, jobId } = await dispatched();
+    await world.table.jobs.update({ guard: { jobId, statuses: ['assigned'] }, patch: { status: 'running' } });
+    world.silent.add('w1');
+    world.clock.advance(WORKER_LEASE_MS + 1);
+    await world.heartbeat();
+    world.table.fail('jobs', 'update', 1);
+    await sweep(world.deps);
+    expect(statusOf(world, 'w1')).toBe('lost');
+    expect(world.job(jobId).status).toBe('running');
+    await sweep(world.deps);
+    expect(world.job(jobId)).toMatchObject({ status: 'pending', failure: { reason: 'workerLost' } });
+    expect(world.table.allWorkers()[0]?.currentJobId).toBeNull();
   });
 
   test('a worker that stopped may finish what it runs, until it has been silent for its lease', async () => {
