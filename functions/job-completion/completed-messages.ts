@@ -1,26 +1,12 @@
 /** What is told of a completed job: a push to its followers, an event to everyone else. */
 import type { DetailOf, MissingOutput, PushOf, StoredOutput } from '../../shared-types/index.ts';
+import { bytesOf, fitting, MAX_PUSH_BYTES } from '../core/fitting.ts';
 import type { Job, JobOutputs } from '../core/job.ts';
 import { pushBase } from '../core/push-base.ts';
 import { taskEventBase } from '../core/task-event.ts';
 
-/** API Gateway sends frames of 128 KB (docs.aws.amazon.com/apigateway, WebSocket quotas). */
-const MAX_PUSH_BYTES = 110 * 1024;
 /** One billing unit of EventBridge is 64 KB. */
 const MAX_DETAIL_BYTES = 60 * 1024;
-
-const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
-
-const fitting = <T>(items: readonly T[], room: number): T[] => {
-  const kept: T[] = [];
-  let left = room;
-  for (const item of items) {
-    left -= bytesOf(item) + 1;
-    if (left < 0) break;
-    kept.push(item);
-  }
-  return kept;
-};
 
 interface Lists {
   readonly outputs: StoredOutput[];

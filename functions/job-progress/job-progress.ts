@@ -1,33 +1,22 @@
-import type { DetailOf, PushOf } from '../../shared-types/index.ts';
+import type { DetailOf } from '../../shared-types/index.ts';
 import { eventHandler, type LambdaHandler } from '../adapters/lambda/event-handler.ts';
 import { pushToFollowers, type FollowersDependencies } from '../core/followers.ts';
 import { progressChange, progressOf } from '../core/job-events.ts';
-import { distinctOutputs } from '../core/job-outputs.ts';
-import type { Job } from '../core/job.ts';
 import type { JobStore, NodeTransition, TimelineStore } from '../core/ports.ts';
-import { pushBase } from '../core/push-base.ts';
+import { progressPush } from '../core/progress-push.ts';
 
 export interface JobProgressDependencies extends FollowersDependencies {
   readonly jobs: JobStore;
   readonly timeline: TimelineStore;
 }
 
-const progressPush = (job: Job, detail: DetailOf<'Node Progress Update'>): PushOf<'job_progress'> => {
-  const outputs = distinctOutputs(job.earlyOutputs);
-  return {
-    type: 'job_progress',
-    ...pushBase(job),
-    ...progressOf(detail),
-    ...(outputs.length === 0 ? {} : { outputs }),
-  };
-};
-
 const applyProgress = async (
   detail: DetailOf<'Node Progress Update'>,
   deps: JobProgressDependencies,
 ): Promise<void> => {
   const updated = await deps.jobs.update(progressChange(detail));
-  if (updated.kind === 'applied') await pushToFollowers(updated.job, progressPush(updated.job, detail), deps);
+  if (updated.kind === 'applied')
+    await pushToFollowers(updated.job, progressPush(updated.job, progressOf(detail)), deps);
   else deps.logger.info('event.stale', { jobId: detail.jobId, sequence: detail.sequence });
 };
 
