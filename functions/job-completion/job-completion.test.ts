@@ -358,6 +358,45 @@ describe('Job Completed', () => {
     ]);
   });
 
+  test('a delivery that dies while it settles a failure is finished by the next one', async () => {
+    const status = { ...success, messages: [['execution_error', { prompt_id: PROMPT_ID, timestamp: 1 }]] };
+    const clean = await createStage({ status });
+    await clean.complete();
+    for (const time of ['before', 'after'] as const) {
+      for (let call = clean.firstCall; call <= clean.faults.calls.length; call += 1) {
+        const stage = await createStage({ status });
+        stage.faults.crashAt(call, time);
+        await stage.complete().catch(() => undefined);
+        stage.faults.recover();
+        await stage.complete();
+        expect(stage.job()).toMatchObject({ status: 'failed', revision: clean.job().revision });
+        expect(new Set(stage.publisher.events.map(({ detail }) => detail.eventId)).size).toBe(1);
+      }
+    }
+  });
+
+  test('an early copy that dies at any call is finished by the next delivery', async () => {
+    const images = [{ nodeId: '9', outputKey: 'images', index: 0, ...image('a_00001_.png') }];
+    const clean = await createStage();
+    await clean.announce({ images });
+    for (const time of ['before', 'after'] as const) {
+      for (let call = clean.firstCall; call <= clean.faults.calls.length; call += 1) {
+        const stage = await createStage();
+        stage.faults.crashAt(call, time);
+        await stage.announce({ images }).catch(() => undefined);
+        stage.faults.recover();
+        await stage.announce({ images });
+        expect(stage.job().earlyOutputs).toEqual(clean.job().earlyOutputs);
+        expect(stage.media.writes).toHaveLength(1);
+      }
+    }
+  });
+
+  test('importing the function needs no environment; running it names what is missing', async () => {
+    const { handler } = await import('./handler.ts');
+    expect(() => handler({})).toThrow(/MEDIA_BUCKET_NAME: is not set.*WORKER_ADDRESS_POLICY/);
+  });
+
   test('an interrupted prompt is retried, and a repeated delivery adds no second retry', async () => {
     const status = {
       ...success,
