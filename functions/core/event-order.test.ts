@@ -85,7 +85,7 @@ let events = 0;
 /** An event of the attempt with an id of its own. */
 const event = <T extends DetailType>(detailType: T, detail: Partial<DetailOf<T>>): Envelope => {
   events += 1;
-  return makeEvent(detailType, { eventId: uuidOf(events), ...detail } as Partial<DetailOf<T>>);
+  return makeEvent(detailType, { eventId: uuidOf(events), ...detail });
 };
 
 const started = event('Job Started', { sequence: 1 });

@@ -22,8 +22,8 @@ export const guardOf = (
 });
 
 /**
- * The condition of an event that ends an attempt. It needs no order: an attempt ends once, and a sequence that ran
- * ahead must not keep it running for ever.
+ * The condition of an event whose order does not matter. One that ends an attempt is such: an attempt ends once, and
+ * a sequence that ran ahead must not keep it running for ever.
  */
 export const endGuardOf = (detail: Parameters<typeof guardOf>[0]): JobGuard => {
   const { eventSequenceBelow: _order, ...guard } = guardOf(detail);
@@ -33,6 +33,12 @@ export const endGuardOf = (detail: Parameters<typeof guardOf>[0]): JobGuard => {
 export const startedChange = (detail: DetailOf<'Job Started'>): JobChange => ({
   guard: guardOf(detail),
   patch: { status: 'running', startedAt: detail.timestamp, eventSequence: detail.sequence },
+});
+
+/** `Job Started` after the progress that it should have preceded: only the instant is news. */
+export const lateStartChange = (detail: DetailOf<'Job Started'>): JobChange => ({
+  guard: endGuardOf(detail),
+  patch: { startedAt: detail.timestamp },
 });
 
 export const progressOf = (detail: DetailOf<'Node Progress Update'>): JobProgress => {

@@ -1,7 +1,8 @@
 import type { DetailOf, PushOf } from '../../shared-types/index.ts';
 import { eventHandler, type LambdaHandler } from '../adapters/lambda/event-handler.ts';
 import { pushToFollowers, type FollowersDependencies } from '../core/followers.ts';
-import { startedChange } from '../core/job-events.ts';
+import { lateStartChange, startedChange } from '../core/job-events.ts';
+import { snapshotOf } from '../core/job-snapshot.ts';
 import type { Job } from '../core/job.ts';
 import type { JobStore } from '../core/ports.ts';
 import { pushBase } from '../core/push-base.ts';
@@ -24,15 +25,27 @@ const startedPush = (job: Job, detail: DetailOf<'Job Started'>): PushOf<'job_sta
   cachedNodes: detail.cachedNodes,
 });
 
+/** Pushed as a snapshot: to the follower the job has been running for a while. */
+const applyLate = async (detail: DetailOf<'Job Started'>, deps: JobStartDependencies): Promise<boolean> => {
+  const job = await deps.jobs.get(detail.jobId);
+  if (job === undefined || job.startedAt !== null) return false;
+  const updated = await deps.jobs.update(lateStartChange(detail));
+  if (updated.kind === 'applied')
+    await pushToFollowers(updated.job, snapshotOf(updated.job, undefined), deps);
+  return updated.kind === 'applied';
+};
+
+const apply = async (detail: DetailOf<'Job Started'>, deps: JobStartDependencies): Promise<void> => {
+  const updated = await deps.jobs.update(startedChange(detail));
+  if (updated.kind === 'applied') await pushToFollowers(updated.job, startedPush(updated.job, detail), deps);
+  else if (!(await applyLate(detail, deps)))
+    deps.logger.info('event.stale', { jobId: detail.jobId, sequence: detail.sequence });
+};
+
 /** Job Started: the job runs. */
 export const createJobStartHandler = (dependencies: JobStartDependencies): LambdaHandler =>
   eventHandler({
     accepts: ['Job Started'],
     logger: dependencies.logger,
-    handle: async ({ detail }) => {
-      const updated = await dependencies.jobs.update(startedChange(detail));
-      if (updated.kind === 'applied')
-        await pushToFollowers(updated.job, startedPush(updated.job, detail), dependencies);
-      else dependencies.logger.info('event.stale', { jobId: detail.jobId, sequence: detail.sequence });
-    },
+    handle: ({ detail }) => apply(detail, dependencies),
   });
