@@ -1,12 +1,21 @@
 import { describe, expect, test } from '@jest/globals';
 import { PipelineError } from '../errors.ts';
-import { createDispatchWorld, WORKFLOW } from '../test-support/dispatch-world.ts';
+import type { JobStore } from '../ports.ts';
+import { createDispatchWorld, WORKFLOW, type DispatchWorld } from '../test-support/dispatch-world.ts';
 import { makeAssignedJob, makeJob, uuidOf } from '../test-support/fixtures.ts';
 import { dispatchPending } from './dispatch.ts';
 import { START_GRACE_MS, sweep, UNREACHABLE_GRACE_MS, WORKER_LEASE_MS } from './sweep.ts';
 
-const statusOf = (world: ReturnType<typeof createDispatchWorld>, workerId: string): string | undefined =>
+const statusOf = (world: DispatchWorld, workerId: string): string | undefined =>
   world.table.allWorkers().find((worker) => worker.workerId === workerId)?.status;
+
+/** The world's jobs, with one call of them changed. */
+const jobsWith = ({ table: { jobs } }: DispatchWorld, changed: Partial<JobStore>): JobStore => ({
+  create: (job) => jobs.create(job),
+  get: (jobId) => jobs.get(jobId),
+  update: (change) => jobs.update(change),
+  ...changed,
+});
 
 describe('the order of dispatch', () => {
   test('is priority, then age', async () => {
@@ -205,16 +214,12 @@ describe('failures around a dispatch', () => {
     await world.addWorker('w1');
     const broken = await world.addJob({ priority: 10 });
     const good = await world.addJob();
-    const get = world.deps.jobs.get.bind(world.deps.jobs);
-    const jobs = {
-      ...world.table.jobs,
-      create: world.table.jobs.create,
-      update: world.table.jobs.update,
-      get: async (jobId: string) => {
+    const jobs = jobsWith(world, {
+      get: async (jobId) => {
         if (jobId === broken) throw new PipelineError('row.invalid', 'no such status', { retryable: false });
-        return get(jobId);
+        return world.table.jobs.get(jobId);
       },
-    };
+    });
     expect(await dispatchPending({ ...world.deps, jobs })).toMatchObject({ dispatched: 1 });
     expect(world.job(good).status).toBe('assigned');
     expect(world.logger.lines).toContainEqual(
@@ -226,16 +231,12 @@ describe('failures around a dispatch', () => {
     const world = createDispatchWorld();
     await world.addWorker('w1');
     const jobId = await world.addJob();
-    const { update } = world.table.jobs;
-    const jobs = {
-      ...world.table.jobs,
-      get: world.table.jobs.get,
-      create: world.table.jobs.create,
-      update: async (...change: Parameters<typeof update>) => {
-        await update(...change);
-        return { kind: 'refused' as const };
+    const jobs = jobsWith(world, {
+      update: async (change) => {
+        await world.table.jobs.update(change);
+        return { kind: 'refused' };
       },
-    };
+    });
     expect(await dispatchPending({ ...world.deps, jobs })).toMatchObject({ dispatched: 1 });
     expect(world.job(jobId)).toMatchObject({ status: 'assigned', workerId: 'w1' });
     expect(statusOf(world, 'w1')).toBe('busy');
@@ -307,7 +308,7 @@ describe('the sweep', () => {
     await world.addWorker('w2');
     return { world, endpoint, jobId };
   };
-  const pass = async (world: ReturnType<typeof createDispatchWorld>, ms: number): Promise<void> => {
+  const pass = async (world: DispatchWorld, ms: number): Promise<void> => {
     world.clock.advance(ms);
     await world.heartbeat();
     await sweep(world.deps);
@@ -428,22 +429,19 @@ describe('the sweep', () => {
   test('an event that arrives while the sweep decides wins', async () => {
     const { world, jobId } = await dispatched();
     world.silent.add('w1');
-    const { update } = world.table.jobs;
     let raced = false;
-    const jobs = {
-      create: world.table.jobs.create,
-      get: world.table.jobs.get,
-      update: async (...change: Parameters<typeof update>) => {
+    const jobs = jobsWith(world, {
+      update: async (change) => {
         if (!raced) {
           raced = true;
-          await update({
+          await world.table.jobs.update({
             guard: { jobId, statuses: ['assigned'] },
             patch: { status: 'running', eventSequence: 1, storingSince: world.clock.iso() },
           });
         }
-        return update(...change);
+        return world.table.jobs.update(change);
       },
-    };
+    });
     world.clock.advance(WORKER_LEASE_MS + 1);
     await sweep({ ...world.deps, jobs });
     expect(world.job(jobId)).toMatchObject({ status: 'running', retryCount: 0 });

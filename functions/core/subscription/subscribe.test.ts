@@ -55,7 +55,7 @@ describe('following a job', () => {
 
   test('a change between snapshot and subscription is told by a second snapshot', async () => {
     const world = await setUp();
-    const { send } = world.pusher;
+    const send = world.pusher.send.bind(world.pusher);
     let changed = false;
     world.pusher.send = async (...message) => {
       const answer = await send(...message);
