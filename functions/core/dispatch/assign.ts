@@ -21,6 +21,8 @@ export type Assignment =
 
 /** A worker that refused a connection is left alone for this long. */
 const AVOID_MS = 30_000;
+/** Attempts that may end in a refused connection at no cost; events count attempts up to 1,000 only. */
+const MAX_FREE_ATTEMPTS = 900;
 /** An entry without a job is an aborted submission once it is this old. */
 const ORPHAN_MS = 60_000;
 
@@ -167,6 +169,18 @@ const submit = async (
   return first.kind === 'unknown' ? settleUnknown(job, worker, first.message, deps) : first;
 };
 
+/** The dispatch failed: a retry is spent, and the worker left alone for a while. */
+const giveUp = async (
+  job: Job,
+  worker: Worker,
+  message: string,
+  deps: DispatchDependencies,
+): Promise<Assignment> => {
+  await deps.workers.avoid(worker.workerId, iso(deps.clock.now() + AVOID_MS));
+  await fail(job, worker, { reason: 'dispatchFailed', message }, deps);
+  return { kind: 'workerUnusable' };
+};
+
 const concludeSubmission = async (
   job: Job,
   worker: Worker,
@@ -187,10 +201,9 @@ const concludeSubmission = async (
       await fail(job, worker, { reason: 'badWorkflow', ...rejectionOf(submission) }, deps);
       return { kind: 'jobFailed' };
     case 'unknown':
-      await deps.workers.avoid(worker.workerId, iso(deps.clock.now() + AVOID_MS));
-      await fail(job, worker, { reason: 'dispatchFailed', message: submission.message }, deps);
-      return { kind: 'workerUnusable' };
+      return giveUp(job, worker, submission.message, deps);
     case 'unreachable':
+      if (job.attempt >= MAX_FREE_ATTEMPTS) return giveUp(job, worker, submission.message, deps);
       return { kind: 'putBack', entry: await putBack(job, worker, deps) };
   }
 };

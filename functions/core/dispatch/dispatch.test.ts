@@ -186,6 +186,19 @@ describe('what ComfyUI answers', () => {
     expect(await dispatchPending(world.deps)).toMatchObject({ dispatched: 1 });
   });
 
+  test('nothing, from anybody, nine hundred times over: a retry is spent each time from then on', async () => {
+    const world = createDispatchWorld();
+    world.comfyUi.down.add(await world.addWorker('w1'));
+    const jobId = await world.addJob({ max_retries: 1 });
+    await world.table.jobs.update({ guard: { jobId, statuses: ['pending'] }, patch: { attempt: 899 } });
+    await dispatchPending(world.deps);
+    expect(world.job(jobId)).toMatchObject({ status: 'pending', attempt: 900, retryCount: 1 });
+    world.clock.advance(30_000);
+    await dispatchPending(world.deps);
+    expect(world.job(jobId)).toMatchObject({ status: 'failed', failure: { reason: 'dispatchFailed' } });
+    expect(statusOf(world, 'w1')).toBe('idle');
+  });
+
   test('a workflow that is gone fails its job and says so', async () => {
     const world = createDispatchWorld();
     await world.addWorker('w1');
