@@ -39,7 +39,7 @@ export const createTable = ({ tableName }: { readonly tableName: string }): Tabl
     new DynamoDBClient({
       maxAttempts: 6,
       // DynamoDB answers in milliseconds: a connection that died is worth two seconds of a function, not its whole time.
-      requestHandler: { connectionTimeout: 1000, requestTimeout: 2000 },
+      requestHandler: { connectionTimeout: 1000, requestTimeout: 2000, throwOnRequestTimeout: true },
     }),
     { marshallOptions: { removeUndefinedValues: true } },
   ),

@@ -71,7 +71,7 @@ export const createEventPublisher = ({
 }: EventPublisherOptions): EventPublisher => {
   const client = new EventBridgeClient({
     maxAttempts: 6,
-    requestHandler: { connectionTimeout: 1000, requestTimeout: 5000 },
+    requestHandler: { connectionTimeout: 1000, requestTimeout: 5000, throwOnRequestTimeout: true },
   });
   const send = async (entries: readonly PutEventsRequestEntry[]): Promise<void> => {
     let left = entries;

@@ -10,7 +10,11 @@ export const createWorkflowStore = ({
 }: {
   readonly bucketName: string;
 }): WorkflowStore => {
-  const client = new S3Client({ maxAttempts: 6 });
+  const client = new S3Client({
+    maxAttempts: 6,
+    // A workflow of 10 MB takes a second or two; the functions behind HTTP have 29 in all.
+    requestHandler: { connectionTimeout: 1000, requestTimeout: 8000, throwOnRequestTimeout: true },
+  });
   return {
     put: async (jobId, workflowText) => {
       const Body = Buffer.from(workflowText);

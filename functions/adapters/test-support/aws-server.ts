@@ -23,14 +23,16 @@ export interface AwsServer {
 }
 
 export const startAwsServer = async (
-  answer: (request: AwsRequest, count: number) => AwsAnswer,
+  answer: (request: AwsRequest, count: number) => AwsAnswer | 'silence',
 ): Promise<AwsServer> => {
   const requests: AwsRequest[] = [];
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await text(request);
     const asked = { method: request.method ?? '', path: request.url ?? '', body };
     requests.push(asked);
-    const { status, headers = {}, body: reply = '' } = answer(asked, requests.length);
+    const answered = answer(asked, requests.length);
+    if (answered === 'silence') return;
+    const { status, headers = {}, body: reply = '' } = answered;
     response.writeHead(status, headers).end(reply);
   };
   const server = createServer((request, response) => void respond(request, response));

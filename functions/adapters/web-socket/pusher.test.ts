@@ -10,10 +10,10 @@ afterEach(async () => {
 
 const message: PushMessage = { type: 'error', code: 'notFound', message: 'no such job: ünï 世界' };
 
-const start = async (answer: (count: number) => AwsAnswer) => {
+const start = async (answer: (count: number) => AwsAnswer | 'silence') => {
   server = await startAwsServer((_request, count) => answer(count));
   const webSocketApiEndpoint = `${server.url.replace('http:', 'ws:')}/local`;
-  return { pusher: createPusher({ webSocketApiEndpoint }), requests: server.requests };
+  return { pusher: createPusher({ webSocketApiEndpoint, timeoutMs: 200 }), requests: server.requests };
 };
 
 test.each([
@@ -48,6 +48,12 @@ test('a failure that passes is repeated', async () => {
   const { pusher, requests } = await start((count) => ({ status: count < 3 ? 500 : 200, body: '{}' }));
   expect(await pusher.send('a', message)).toBe('sent');
   expect(requests).toHaveLength(3);
+});
+
+test('an answer that does not come is not waited for: the message is sent again', async () => {
+  const { pusher, requests } = await start((count) => (count === 1 ? 'silence' : { status: 200 }));
+  expect(await pusher.send('a', message)).toBe('sent');
+  expect(requests).toHaveLength(2);
 });
 
 test('a message that is refused rejects', async () => {

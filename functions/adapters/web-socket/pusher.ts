@@ -10,12 +10,18 @@ import type { Pusher } from '../../core/ports.ts';
 export const managementEndpoint = (webSocketApiEndpoint: string): string =>
   webSocketApiEndpoint.replace(/^ws(s?):/, 'http$1:');
 
-export const createPusher = ({ webSocketApiEndpoint }: { readonly webSocketApiEndpoint: string }): Pusher => {
+export interface PusherOptions {
+  readonly webSocketApiEndpoint: string;
+  /** Milliseconds for one send, repetitions apart; 3 s by default. */
+  readonly timeoutMs?: number;
+}
+
+export const createPusher = ({ webSocketApiEndpoint, timeoutMs = 3000 }: PusherOptions): Pusher => {
   const client = new ApiGatewayManagementApiClient({
     endpoint: managementEndpoint(webSocketApiEndpoint),
     maxAttempts: 4,
     // A follower that hangs must not hold the event that all others wait for.
-    requestHandler: { connectionTimeout: 1000, requestTimeout: 3000 },
+    requestHandler: { connectionTimeout: 1000, requestTimeout: timeoutMs, throwOnRequestTimeout: true },
   });
   return {
     send: async (connectionId, message) => {
