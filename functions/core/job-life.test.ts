@@ -4,7 +4,7 @@
  */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { DetailOf, DetailType, JobPush } from '../../shared-types/index.ts';
+import type { DetailOf, JobPush, MonitorDetailType } from '../../shared-types/index.ts';
 import type { LambdaHandler } from '../adapters/lambda/event-handler.ts';
 import { createDispatchHandler } from '../dispatch/dispatch.ts';
 import { createJobFailureHandler } from '../job-failure/job-failure.ts';
@@ -49,11 +49,11 @@ const eventsOf = (
 ): Envelope[] => {
   const workerId = new URL(endpoint).hostname;
   let sequence = 0;
-  const say = <T extends DetailType>(type: T, detail: Record<string, unknown> = {}): Envelope => {
+  const say = (type: MonitorDetailType, detail: Record<string, unknown> = {}): Envelope => {
     ids += 1;
     sequence += 1;
     const base = { eventId: uuidOf(ids), jobId, attempt, promptId, workerId, clientId, sequence };
-    return makeEvent(type, { ...base, ...detail } as unknown as Partial<DetailOf<T>>);
+    return makeEvent(type, { ...base, ...detail } as Partial<DetailOf<MonitorDetailType>>);
   };
   const steps = [
     say('Job Started'),
