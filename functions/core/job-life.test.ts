@@ -4,7 +4,7 @@
  */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { DetailOf, JobPush, MonitorDetailType } from '../../shared-types/index.ts';
+import type { JobPush, MonitorDetailType } from '../../shared-types/index.ts';
 import type { LambdaHandler } from '../adapters/lambda/event-handler.ts';
 import { createDispatchHandler } from '../dispatch/dispatch.ts';
 import { createJobFailureHandler } from '../job-failure/job-failure.ts';
@@ -53,7 +53,7 @@ const eventsOf = (
     ids += 1;
     sequence += 1;
     const base = { eventId: uuidOf(ids), jobId, attempt, promptId, workerId, clientId, sequence };
-    return makeEvent(type, { ...base, ...detail } as Partial<DetailOf<MonitorDetailType>>);
+    return makeEvent(type, { ...base, ...detail });
   };
   const steps = [
     say('Job Started'),

@@ -1,4 +1,4 @@
-/** Jobs, workers and events of one attempt, each valid by its schema; a test names what matters to it. */
+/** Jobs, registrations and events of one attempt, each valid by its schema; a test names what matters to it. */
 import {
   eventCatalogue,
   exampleOf,
@@ -9,7 +9,6 @@ import {
 } from '../../../shared-types/index.ts';
 import type { Job } from '../job.ts';
 import type { Ids, Logger, WorkerRegistration } from '../ports.ts';
-import type { Worker } from '../worker.ts';
 
 export const JOB_ID = '0f6f4b43-7f3a-4d0f-9f43-1d0b8f6f2b10';
 export const PROMPT_ID = '7b8f2c52-2f5c-4e57-8f4b-2d6c0a3b9a01';
@@ -95,23 +94,6 @@ export const makeAssignedJob = (overrides: Partial<Job> = {}): Job =>
     assignedAt: START,
     ...overrides,
   });
-
-export const makeWorker = (overrides: Partial<Worker> = {}): Worker => ({
-  workerId: WORKER_ID,
-  clientId: CLIENT_ID,
-  endpoint: 'http://10.0.3.17:8188',
-  status: 'idle',
-  currentJobId: null,
-  currentAttempt: null,
-  assignedAt: null,
-  bootId: BOOT_ID,
-  monitorSequence: 1,
-  comfyuiVersion: '0.3.64',
-  registeredAt: START,
-  lastSeenAt: START,
-  avoidUntil: null,
-  ...overrides,
-});
 
 export const makeRegistration = (overrides: Partial<WorkerRegistration> = {}): WorkerRegistration => ({
   workerId: WORKER_ID,
