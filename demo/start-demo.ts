@@ -163,7 +163,7 @@ const startAws = async (options: DemoOptions, workDir: string): Promise<Embedded
       ...options.aws,
     });
   } catch (error) {
-    if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
+    if ((error as { code?: string }).code !== 'PortUnavailable') throw error;
     const message = `port ${options.port} is taken: stop what uses it, or run with PORT=0 for free ports`;
     throw new DemoError('port', message, { cause: error });
   }

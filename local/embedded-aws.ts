@@ -35,7 +35,7 @@ export interface EmbeddedAwsOptions {
   /** Twelve digits. Default `000000000000`. */
   readonly accountId?: string;
   readonly log?: Log;
-  /** Threads of all functions together. Default 16. */
+  /** Threads of all functions together. Default 32. */
   readonly functionThreads?: number;
   /** Milliseconds before the first retry of an asynchronous invocation or a delivery. Default 1000; on AWS a minute. */
   readonly asyncRetryBaseMs?: number;

@@ -65,7 +65,7 @@ export class LambdaService implements AwsService, FunctionInvoker {
   constructor(options: LambdaOptions) {
     this.#options = options;
     this.#code = new CodeStore(options.assets);
-    this.#pool = new ThreadPool(options.functionThreads ?? 16, (definition) => this.#startThread(definition));
+    this.#pool = new ThreadPool(options.functionThreads ?? 32, (definition) => this.#startThread(definition));
     this.#delivery = new AsyncDelivery({
       attempt: (definition, invocation) => this.#attempt(definition, invocation),
       configOf: (name) => this.#functions.get(name)?.asyncConfig ?? defaultAsyncConfig,
@@ -185,6 +185,7 @@ export class LambdaService implements AwsService, FunctionInvoker {
     const { place, endpoint } = this.#options;
     const { output } = this.find(definition.name);
     const environment = functionEnvironment(definition, place, endpoint());
+    this.#options.log('lambda.threadStarted', { functionName: definition.name });
     return new FunctionThread({ definition, environment, onOutput: (text) => output.write(text) });
   }
 

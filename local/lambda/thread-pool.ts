@@ -3,9 +3,17 @@ import type { FunctionThread } from './function-thread.ts';
 
 interface Waiter {
   readonly definition: FunctionDefinition;
+  /** Until then a busy thread of the same function is waited for. */
+  readonly patientUntil: number;
   readonly take: (thread: FunctionThread) => void;
   readonly refuse: (error: Error) => void;
 }
+
+/**
+ * Most handlers end within this many milliseconds, while loading one anew costs more than that in processor time.
+ * So a call first waits this long for a thread of its function that is busy.
+ */
+const PATIENCE_MS = 400;
 
 /**
  * Threads of all functions together. A warm thread of the function is used again; otherwise one is started, for which
@@ -20,6 +28,7 @@ export class ThreadPool {
   readonly #busy = new Set<FunctionThread>();
   readonly #stale = new WeakSet<FunctionThread>();
   #closed = false;
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(cap: number, start: (definition: FunctionDefinition) => FunctionThread) {
     this.#cap = cap;
@@ -29,7 +38,8 @@ export class ThreadPool {
   /** A thread for one invocation; hand it back with `release`. Rejects when the pool closes first. */
   acquire(definition: FunctionDefinition): Promise<FunctionThread> {
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ definition, take: resolve, refuse: reject });
+      const patientUntil = performance.now() + PATIENCE_MS;
+      this.#waiters.push({ definition, patientUntil, take: resolve, refuse: reject });
       this.#serve();
     });
   }
@@ -50,6 +60,7 @@ export class ThreadPool {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#patience);
     for (const { refuse } of this.#waiters.splice(0)) refuse(new Error('The embedded Lambda is closing'));
     const threads = [...this.#idle, ...this.#busy];
     this.#idle = [];
@@ -59,7 +70,7 @@ export class ThreadPool {
   #serve(): void {
     const stillWaiting: Waiter[] = [];
     for (const waiter of this.#waiters) {
-      const thread = this.#closed ? undefined : this.#threadFor(waiter.definition);
+      const thread = this.#closed ? undefined : this.#threadFor(waiter);
       if (!thread) stillWaiting.push(waiter);
       else {
         this.#busy.add(thread);
@@ -67,14 +78,27 @@ export class ThreadPool {
       }
     }
     this.#waiters = stillWaiting;
+    this.#serveWhenPatienceEnds();
     if (this.#closed)
       for (const { refuse } of this.#waiters.splice(0)) refuse(new Error('The embedded Lambda is closed'));
   }
 
-  #threadFor(definition: FunctionDefinition): FunctionThread | undefined {
+  #serveWhenPatienceEnds(): void {
+    clearTimeout(this.#patience);
+    const now = performance.now();
+    const ends = this.#waiters.map(({ patientUntil }) => patientUntil).filter((until) => until > now);
+    if (ends.length > 0) this.#patience = setTimeout(() => this.#serve(), Math.min(...ends) - now + 1);
+  }
+
+  #isBusy({ name }: FunctionDefinition): boolean {
+    return [...this.#busy].some((thread) => thread.functionName === name);
+  }
+
+  #threadFor({ definition, patientUntil }: Waiter): FunctionThread | undefined {
     this.#idle = this.#idle.filter((thread) => thread.usable);
     const warm = this.#idle.findLastIndex((thread) => thread.functionName === definition.name);
     if (warm >= 0) return this.#idle.splice(warm, 1)[0];
+    if (patientUntil > performance.now() && this.#isBusy(definition)) return undefined;
     if (this.#busy.size + this.#idle.length >= this.#cap) {
       const evicted = this.#idle.shift();
       if (!evicted) return undefined;
