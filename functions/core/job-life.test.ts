@@ -11,7 +11,7 @@ import { createJobFailureHandler } from '../job-failure/job-failure.ts';
 import { createJobProgressHandler } from '../job-progress/job-progress.ts';
 import { createJobStartHandler } from '../job-start/job-start.ts';
 import { isTerminal } from './job.ts';
-import { createDispatchWorld } from './test-support/dispatch-world.ts';
+import { createDispatchWorld } from '../adapters/test-support/dispatch-world.ts';
 import { makeEvent, uuidOf, type Envelope } from './test-support/fixtures.ts';
 import type { Submitted } from './test-support/scripted-comfyui.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createDispatchWorld } from '../core/test-support/dispatch-world.ts';
+import { createDispatchWorld } from '../adapters/test-support/dispatch-world.ts';
 import { makeEvent, uuidOf } from '../core/test-support/fixtures.ts';
 import { createDispatchHandler } from './dispatch.ts';
 

@@ -1,7 +1,7 @@
 /** Many dispatchers at once, in any interleaving of their calls. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createDispatchWorld, type DispatchWorld } from '../test-support/dispatch-world.ts';
+import { createDispatchWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
 import { dispatchPending } from './dispatch.ts';
 import { sweep } from './sweep.ts';
 

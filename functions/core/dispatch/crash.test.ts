@@ -1,6 +1,6 @@
 /** A dispatcher may die at any call, before or after its effect. Whatever it leaves behind, later passes heal. */
 import { describe, expect, test } from '@jest/globals';
-import { createDispatchWorld, type DispatchWorld } from '../test-support/dispatch-world.ts';
+import { createDispatchWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
 import type { FaultTime } from '../test-support/faults.ts';
 import type { SubmitScript } from '../test-support/scripted-comfyui.ts';
 import { isTerminal } from '../job.ts';

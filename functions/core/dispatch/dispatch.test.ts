@@ -1,7 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { PipelineError } from '../errors.ts';
 import type { JobStore } from '../ports.ts';
-import { createDispatchWorld, WORKFLOW, type DispatchWorld } from '../test-support/dispatch-world.ts';
+import {
+  createDispatchWorld,
+  WORKFLOW,
+  type DispatchWorld,
+} from '../../adapters/test-support/dispatch-world.ts';
 import { makeAssignedJob, makeJob, uuidOf } from '../test-support/fixtures.ts';
 import { dispatchPending } from './dispatch.ts';
 import { START_GRACE_MS, sweep, UNREACHABLE_GRACE_MS, WORKER_LEASE_MS } from './sweep.ts';

@@ -1,16 +1,16 @@
 /** Everything a dispatcher touches, in memory: jobs come in by the real submission, workers by the real registry. */
-import type { Job } from '../job.ts';
-import { createFakeTable } from '../../adapters/dynamodb/fake-table.ts';
-import { createFakePublisher } from '../../adapters/eventbridge/event-publisher.fake.ts';
-import { createFakeWorkflowStore } from '../../adapters/s3/workflow-store.fake.ts';
-import { createFakePusher } from '../../adapters/web-socket/pusher.fake.ts';
-import type { DispatchDependencies } from '../dispatch/ports.ts';
-import type { QueueEntry } from '../ports.ts';
-import { submitTask } from '../submission/submit-task.ts';
-import { createFakeClock } from './fake-clock.ts';
-import { createFaults } from './faults.ts';
-import { createCountingIds, createSilentLogger, makeRegistration } from './fixtures.ts';
-import { createScriptedComfyUi, type Submitted } from './scripted-comfyui.ts';
+import type { Job } from '../../core/job.ts';
+import { createFakeTable } from '../dynamodb/fake-table.ts';
+import { createFakePublisher } from '../eventbridge/event-publisher.fake.ts';
+import { createFakeWorkflowStore } from '../s3/workflow-store.fake.ts';
+import { createFakePusher } from '../web-socket/pusher.fake.ts';
+import type { DispatchDependencies } from '../../core/dispatch/ports.ts';
+import type { QueueEntry } from '../../core/ports.ts';
+import { submitTask } from '../../core/submission/submit-task.ts';
+import { createFakeClock } from '../../core/test-support/fake-clock.ts';
+import { createFaults } from '../../core/test-support/faults.ts';
+import { createCountingIds, createSilentLogger, makeRegistration } from '../../core/test-support/fixtures.ts';
+import { createScriptedComfyUi, type Submitted } from '../../core/test-support/scripted-comfyui.ts';
 
 export const WORKFLOW = '{"3":{"class_type":"KSampler","inputs":{"seed":18446744073709551615}}}';
 
