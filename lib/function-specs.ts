@@ -47,7 +47,7 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
     timeoutSeconds: 30,
     memoryMb: 256,
     env: ['tableName', 'webSocketApiEndpoint'],
-    tableActions: ['UpdateItem'],
+    tableActions: ['GetItem', 'UpdateItem'],
     pushes: true,
   },
   'job-progress': {
@@ -70,7 +70,7 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
       'workerAddressPolicy',
       'storeTempOutputs',
     ],
-    tableActions: ['GetItem', 'PutItem', 'UpdateItem'],
+    tableActions: ['DeleteItem', 'GetItem', 'PutItem', 'Query', 'UpdateItem'],
     mediaActions: ['GetObject', 'PutObject', 'AbortMultipartUpload'],
     publishes: true,
     pushes: true,

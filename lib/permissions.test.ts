@@ -70,7 +70,7 @@ describe('who may', () => {
     ['s3:GetObject', ['job-completion', 'dispatch', 'get-task']],
     ['s3:DeleteObject', []],
     ['dynamodb:Scan', []],
-    ['dynamodb:DeleteItem', ['job-failure', 'dispatch', 'disconnect']],
+    ['dynamodb:DeleteItem', ['job-completion', 'job-failure', 'dispatch', 'disconnect']],
     ['events:PutEvents', ['job-completion', 'job-failure', 'dispatch', 'submit-task']],
     [
       'execute-api:ManageConnections',

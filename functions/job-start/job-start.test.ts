@@ -49,7 +49,7 @@ test('after the progress that it should have preceded it still says when the job
   const { handle, pusher, job } = await start({ status: 'running', eventSequence: 4 });
   await handle(startedWith(7, 0));
   expect(await job()).toMatchObject({ status: 'running', startedAt: AT, eventSequence: 4, revision: 3 });
-  expect(pusher.sent.map(({ message }) => message.type)).toEqual(['job_snapshot']);
+  expect(pusher.sent.map(({ message }) => message.type)).toEqual(['job_started']);
   await handle(startedWith(7, 0));
   expect((await job()).revision).toBe(3);
 });

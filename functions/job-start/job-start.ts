@@ -2,7 +2,6 @@ import type { DetailOf, PushOf } from '../../shared-types/index.ts';
 import { eventHandler, type LambdaHandler } from '../adapters/lambda/event-handler.ts';
 import { pushToFollowers, type FollowersDependencies } from '../core/followers.ts';
 import { lateStartChange, startedChange } from '../core/job-events.ts';
-import { snapshotOf } from '../core/job-snapshot.ts';
 import type { Job } from '../core/job.ts';
 import type { JobStore } from '../core/ports.ts';
 import { pushBase } from '../core/push-base.ts';
@@ -25,13 +24,12 @@ const startedPush = (job: Job, detail: DetailOf<'Job Started'>): PushOf<'job_sta
   cachedNodes: detail.cachedNodes,
 });
 
-/** Pushed as a snapshot: to the follower the job has been running for a while. */
+/** Its progress came first; that it started is still news, and takes nothing back. */
 const applyLate = async (detail: DetailOf<'Job Started'>, deps: JobStartDependencies): Promise<boolean> => {
   const job = await deps.jobs.get(detail.jobId);
   if (job === undefined || job.startedAt !== null) return false;
   const updated = await deps.jobs.update(lateStartChange(detail));
-  if (updated.kind === 'applied')
-    await pushToFollowers(updated.job, snapshotOf(updated.job, undefined), deps);
+  if (updated.kind === 'applied') await pushToFollowers(updated.job, startedPush(updated.job, detail), deps);
   return updated.kind === 'applied';
 };
 

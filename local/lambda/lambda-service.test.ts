@@ -202,8 +202,18 @@ describe('a function', () => {
   test('runs one invocation per thread at a time, several side by side', async () => {
     await start();
     await addFunction('shop');
+    await Promise.all([1, 2].map(() => answerOf({ do: 'nap', ms: 600 })));
+    // Both threads are warm now: each has its own count.
+    const answers = await Promise.all([1, 2].map(() => answerOf({ do: 'count' })));
+    expect(answers).toEqual([1, 1]);
+  });
+
+  test('waits a moment for a busy thread instead of loading the function anew', async () => {
+    await start();
+    await addFunction('shop');
+    await answerOf({ do: 'echo' });
     const answers = await Promise.all([1, 2, 3].map(() => answerOf({ do: 'count' })));
-    expect(answers).toEqual([1, 1, 1]);
+    expect(answers).toEqual([1, 2, 3]);
   });
 
   test('keeps what it prints, and hands the end of it to a caller who asks', async () => {
