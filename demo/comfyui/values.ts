@@ -16,11 +16,6 @@ export interface PictureRequest {
   readonly cfg: number;
 }
 
-export interface ModelValue {
-  readonly kind: 'model' | 'clip' | 'vae';
-  readonly name: string;
-}
-
 export interface ConditioningValue {
   readonly kind: 'conditioning';
   readonly text: string;

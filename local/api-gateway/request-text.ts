@@ -1,6 +1,3 @@
-/** Lower-cased header name to all its values, in the order sent. A Map: header names come from strangers. */
-export type HeaderValues = ReadonlyMap<string, readonly string[]>;
-
 export interface NamedValues {
   /** As the client wrote it. */
   readonly name: string;
