@@ -28,7 +28,7 @@ const settingsSchema = z.object({
   PORT: port.default(DEFAULT_PORT),
   COMFYUI_URL: comfyUiUrl.optional(),
   PODS: wholeNumber(1, 8).default(2),
-  STEP_DELAY_MS: wholeNumber(0, 60_000).default(120),
+  STEP_DELAY_MS: wholeNumber(0, 60_000).default(200),
   DATA_DIR: z.string().min(1, 'must be a folder').optional(),
 });
 

@@ -10,7 +10,7 @@ Environment:
   PORT           port of the task API, default 8080; the page takes the next one; 0: free ports
   COMFYUI_URL    a real ComfyUI instead of the demo pods, for example http://127.0.0.1:8188
   PODS           demo pods, 1-8, default 2
-  STEP_DELAY_MS  time of one sampling step of a demo pod, default 120
+  STEP_DELAY_MS  time of one sampling step of a demo pod in milliseconds, default 200
   DATA_DIR       keeps state over restarts (also --data)
   LOCAL_DIR      folder of endpoints.json and the logs, default .local
 
@@ -58,6 +58,8 @@ const start = async (settings: DemoSettings): Promise<Demo> => {
     ...(settings.comfyUiUrl === undefined ? {} : { comfyUiUrls: [settings.comfyUiUrl] }),
     ...(settings.dataDir === undefined ? {} : { dataDir: path.resolve(settings.dataDir) }),
     logDir: path.join(localDir, 'logs'),
+    // Four a second are free of charge here, and a short demo is livelier for it.
+    monitorEnv: { MONITOR_PROGRESS_INTERVAL_MS: process.env['MONITOR_PROGRESS_INTERVAL_MS'] ?? '250' },
     endpointsFile: path.join(localDir, 'endpoints.json'),
     onStep: (step) => say(`… ${step}`),
   });
@@ -83,12 +85,18 @@ const stopSignal = (): Promise<void> =>
 
 const main = async (): Promise<void> => {
   const stopped = stopSignal();
-  const demo = await Promise.race([start(readCommandLine()), stopped]);
-  if (demo === undefined) process.exit(130); // Interrupted while starting: children end with their IPC channel.
-  announce(demo);
-  await stopped;
+  const starting = start(readCommandLine());
+  const demo = await Promise.race([starting, stopped]);
+  if (demo !== undefined) {
+    announce(demo);
+    await stopped;
+  }
   say('\nStopping…');
-  await demo.stop();
+  // Interrupted while starting: what has started by then is stopped, what failed has cleaned up after itself.
+  await starting.then(
+    (started) => started.stop(),
+    () => undefined,
+  );
   say('Stopped.');
 };
 
