@@ -78,9 +78,22 @@ Ready.
 Ctrl-C stops it.`);
 };
 
+/** A signal this long after the first one ends the process at once. */
+const PATIENCE_MS = 3000;
+
+/**
+ * Resolves at the first signal. Ctrl-C comes twice: the terminal sends it to the whole group, and npm or tsx pass
+ * it on once more; only one that comes later means impatience.
+ */
 const stopSignal = (): Promise<void> =>
   new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    let first: number | undefined;
+    const onSignal = (): void => {
+      first ??= Date.now();
+      if (Date.now() - first > PATIENCE_MS) process.exit(130);
+      resolve();
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
   });
 
 const main = async (): Promise<void> => {

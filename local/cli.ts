@@ -35,7 +35,8 @@ async function run({ assembly, data, port, logs }: CliOptions): Promise<void> {
     ...(data === undefined ? {} : { dataDir: data }),
     ...(port === undefined ? {} : { port }),
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void aws.close());
+  // Ctrl-C comes twice when npm passes it on; closing is idempotent.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void aws.close());
   process.stdout.write(summary(aws));
 }
 

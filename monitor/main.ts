@@ -17,11 +17,14 @@ const command = new Command('monitor')
     `\nEnvironment:\n${variables}\n\nStandard AWS variables apply to the EventBridge client.`,
   );
 
-/** Resolves when the process is asked to end, by signal or because its parent went away. */
+/**
+ * Resolves when the process is asked to end, by signal or because its parent went away. Ctrl-C comes twice (from the
+ * terminal, and passed on by npm): the second one must not cut the farewell short, which has its own deadline.
+ */
 const asked = (): Promise<void> =>
   new Promise((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
+    process.on('SIGTERM', () => resolve());
+    process.on('SIGINT', () => resolve());
     if (process.channel !== undefined) process.once('disconnect', () => resolve());
   });
 

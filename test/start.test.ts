@@ -83,6 +83,8 @@ test('it serves the page and the API, keeps state with --data, and ends clean on
   );
   const picture = Buffer.from(await (await fetch(task.result!.src)).arrayBuffer());
 
+  // Twice, as from a terminal: to the group, and passed on by npm.
+  first.child.kill('SIGINT');
   first.child.kill('SIGINT');
   expect(await first.ended).toBe(0);
   expect(first.output()).toContain('Stopped.');

@@ -63,8 +63,8 @@ function stopWithParent(stop: () => Promise<void>): void {
     stopping = true;
     void stop();
   };
-  process.once('SIGTERM', once);
-  process.once('SIGINT', once);
+  process.on('SIGTERM', once);
+  process.on('SIGINT', once);
   process.once('disconnect', once);
   if (!stdinIsPipe()) return;
   process.stdin.once('end', once).once('close', once).once('error', once);

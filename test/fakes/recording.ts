@@ -5,7 +5,7 @@ import { readComfyUiJson } from '../../shared-types/index.ts';
 
 const FOLDER = fileURLToPath(new URL('../fixtures/comfyui-recordings/', import.meta.url));
 
-type Json = Record<string, unknown>;
+export type Json = Record<string, unknown>;
 
 export interface RecordedLine {
   readonly ms: number;
@@ -68,7 +68,7 @@ export const RECORDING_NAMES = [
 ] as const;
 export type RecordingName = (typeof RECORDING_NAMES)[number];
 
-const asObject = (value: unknown): Json =>
+export const asObject = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
 
 /** The text of a frame as it went over the wire. */

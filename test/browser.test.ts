@@ -1,0 +1,221 @@
+/** The page in a real browser, against the whole pipeline. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { buildPageInto, launchBrowser, shownOn, visit, type VisitOptions } from './support/browser.ts';
+import { startPipeline, type Pipeline } from './support/pipeline.ts';
+import { waitUntil } from './support/wait.ts';
+
+const WAIT_MS = 20_000;
+
+let folder: string;
+let pipeline: Pipeline;
+let browser: Browser;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'comfyui-pipeline-page-'));
+  const pageDir = await buildPageInto(folder);
+  [pipeline, browser] = await Promise.all([startPipeline({ pageDir, stepDelayMs: 80 }), launchBrowser()]);
+}, 90_000);
+afterAll(async () => {
+  await browser?.close();
+  await pipeline?.stop();
+  await rm(folder, { recursive: true, force: true });
+}, 30_000);
+
+const open = (scenario: (page: Page) => Promise<void>, options?: VisitOptions): Promise<void> =>
+  visit(browser, pipeline.demo.endpoints.pageUrl!, scenario, options);
+
+const tellPod = async (route: string, body: unknown): Promise<void> => {
+  const response = await fetch(`${pipeline.demo.pods[0]!.url}/demo/${route}`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+  });
+  expect(response.status).toBe(200);
+};
+
+const visible = (locator: Locator): Promise<void> => locator.waitFor({ state: 'visible', timeout: WAIT_MS });
+const pictures = (page: Page): Locator => page.getByTestId('picture');
+const generate = async (page: Page, seed: string): Promise<void> => {
+  await page.getByTestId('seed').fill(seed);
+  await page.getByTestId('generate').click();
+};
+/** The number that the page shows, or -1 while it shows none. */
+const percentage = async (page: Page): Promise<number> => {
+  const [text] = await page.getByTestId('percentage').allTextContents();
+  return text === undefined ? -1 : Number.parseInt(text, 10);
+};
+const reaches = (page: Page, atLeast: number): Promise<number> =>
+  waitUntil(
+    async () => {
+      const shown = await percentage(page);
+      return shown >= atLeast && shown;
+    },
+    { what: `${atLeast} %`, timeoutMs: WAIT_MS },
+  );
+const numbers = (texts: readonly string[]): number[] => texts.map((text) => Number.parseInt(text, 10));
+const ascending = (list: readonly number[]): number[] => [...list].sort((a, b) => a - b);
+const runningJob = (page: Page): Promise<string | null> =>
+  page.evaluate<string | null>(`sessionStorage.getItem('generation.jobId')`);
+const naturalWidth = (page: Page): Promise<number> =>
+  pictures(page).evaluate('(picture) => picture.decode().then(() => picture.naturalWidth)');
+const overflow = (page: Page): Promise<number> =>
+  page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+
+test('Generate shows the node, the steps and a percentage that only rises, then the very picture', async () => {
+  await open(async (page) => {
+    const received = page.waitForResponse((response) => response.request().resourceType() === 'image', {
+      timeout: WAIT_MS,
+    });
+    await generate(page, '1001');
+    await visible(page.getByTestId('current-node'));
+    const bytes = await (await received).body();
+    await visible(pictures(page));
+    expect(await naturalWidth(page)).toBeGreaterThan(0);
+    const name = (await pictures(page).getAttribute('alt'))!.replace('Generated: ', '');
+    expect(bytes.equals(await readFile(path.join(pipeline.demo.pods[0]!.outputDir, name)))).toBe(true);
+
+    const shown = await shownOn(page);
+    expect(shown['current-node']).toContain('K-Sampler');
+    const steps = shown.message.flatMap((text) => {
+      const found = /^Generating image using K-Sampler: (\d+)\/20 steps \((\d+)%\)$/.exec(text);
+      return found === null ? [] : [found.slice(1, 3).map(Number)];
+    });
+    expect(steps.length).toBeGreaterThan(2);
+    for (const [step, percent] of steps) expect(percent).toBe(step! * 5);
+    const seen = numbers(shown.percentage);
+    expect(seen).toEqual(ascending(seen));
+    expect(seen.length).toBeGreaterThan(3);
+    expect(seen.at(-1)).toBe(100);
+  });
+});
+
+test('a refresh in mid-run goes on with the same job, at no lower percentage', async () => {
+  await open(async (page) => {
+    await generate(page, '1002');
+    await reaches(page, 20);
+    const job = await runningJob(page);
+    const before = await percentage(page);
+    await page.reload();
+    expect(await runningJob(page)).toBe(job);
+    await visible(pictures(page));
+    const seen = numbers((await shownOn(page)).percentage);
+    expect(seen[0]).toBeGreaterThanOrEqual(before);
+    expect(seen[0]).toBeLessThan(100);
+    expect(seen).toEqual(ascending(seen));
+    const task = await pipeline.api.get(job!);
+    expect(task).toMatchObject({ status: 'completed', retry_count: 0 });
+    expect(await pictures(page).getAttribute('src')).toBe(task.result?.outputs[0]?.src);
+    expect(await runningJob(page)).toBeNull();
+  });
+});
+
+test('a node that fails is named with its reason, and the next Generate works', async () => {
+  await tellPod('fail-next', { kind: 'execution_error' });
+  await open(async (page) => {
+    await generate(page, '1003');
+    const error = page.getByTestId('error');
+    await visible(error);
+    expect(await error.locator('strong').textContent()).toBe('K-Sampler (KSampler, node 3)');
+    expect((await error.locator('span').textContent())!.length).toBeGreaterThan(10);
+    expect(await pictures(page).count()).toBe(0);
+    await generate(page, '1004');
+    await visible(pictures(page));
+    expect(await error.count()).toBe(0);
+  });
+});
+
+test('an animation is shown as one, and stays in the gallery when the next job runs', async () => {
+  await open(async (page) => {
+    await page.getByTestId('workflow').selectOption('animated_v1');
+    expect(await page.getByTestId('seed').inputValue()).toBe('18446744073709551615');
+    await page.getByTestId('generate').click();
+    await visible(pictures(page));
+    expect(await naturalWidth(page)).toBe(384);
+    const src = (await pictures(page).getAttribute('src'))!;
+    expect(new URL(src).pathname).toMatch(/\.webp$/);
+    const bytes = Buffer.from(await (await fetch(src)).arrayBuffer());
+    expect(bytes.includes('ANMF')).toBe(true);
+    await page.getByTestId('workflow').selectOption('upscale_v1');
+    await page.getByTestId('generate').click();
+    await visible(page.getByTestId('gallery-picture'));
+    expect(await page.getByTestId('gallery-picture').getAttribute('src')).toBe(src);
+    await visible(pictures(page));
+  });
+});
+
+describe('what is refused', () => {
+  test('by ComfyUI, is told as text', async () => {
+    await open(async (page) => {
+      await page.route('**/api/v1/tasks', (route) => {
+        const body = (route.request().postData() ?? '').replace('flux1-dev-fp8', 'missing');
+        return route.continue({ postData: body });
+      });
+      await generate(page, '1005');
+      await visible(page.getByTestId('error'));
+      expect(await page.getByTestId('error').textContent()).toMatch(/ckpt_name.*missing\.safetensors/);
+      expect(await page.getByTestId('generate').isEnabled()).toBe(true);
+    });
+  });
+
+  test('by the task API, is told as text', async () => {
+    const expectedErrors = [/status of 413/];
+    await open(
+      async (page) => {
+        await page.getByTestId('prompt').fill('long '.repeat(200_000));
+        await generate(page, '1006');
+        await visible(page.getByTestId('error'));
+        expect(await page.getByTestId('error').textContent()).toMatch(/large|KB|MB|bytes/i);
+        expect(await page.getByTestId('generate').isEnabled()).toBe(true);
+      },
+      { expectedErrors },
+    );
+  });
+
+  test('by the form, is told beside the field', async () => {
+    await open(async (page) => {
+      for (const seed of ['', '-1', '1.5', '1e3', 'abc', '18446744073709551616']) {
+        await page.getByTestId('seed').fill(seed);
+        await visible(page.getByText('A whole number from 0 to 18446744073709551615'));
+        expect(await page.getByTestId('generate').isDisabled()).toBe(true);
+      }
+      await page.getByTestId('seed').press('Enter');
+      expect(await page.getByTestId('message').count()).toBe(0);
+      await page.getByTestId('seed').fill('18446744073709551615');
+      expect(await page.getByTestId('generate').isEnabled()).toBe(true);
+    });
+  });
+});
+
+test.each([390, 360])('a phone %i wide needs no sideways scrolling at any moment', async (width) => {
+  const phone = { viewport: { width, height: 844 }, isMobile: true, hasTouch: true };
+  await open(async (page) => {
+    await page.getByTestId('seed').fill('18446744073709551616');
+    expect(await overflow(page)).toBe(0);
+    await page.getByTestId('seed').fill(`${width}`);
+    await page.getByTestId('generate').tap();
+    await visible(page.getByTestId('current-node'));
+    expect(await overflow(page)).toBe(0);
+    await visible(pictures(page));
+    expect(await overflow(page)).toBe(0);
+    expect((await pictures(page).boundingBox())!.width).toBeLessThanOrEqual(width);
+  }, phone);
+});
+
+test('the keyboard alone gets to Generate and starts it', async () => {
+  await open(async (page) => {
+    const focused = (): Promise<string | undefined> =>
+      page.evaluate<string | undefined>('document.activeElement?.dataset.testid');
+    const stops: (string | undefined)[] = [];
+    for (let tab = 0; tab < 10 && stops.at(-1) !== 'generate'; tab += 1) {
+      await page.keyboard.press('Tab');
+      stops.push(await focused());
+    }
+    expect(stops).toEqual(['workflow', 'seed', undefined, 'prompt', 'generate']);
+    await page.keyboard.press('Enter');
+    await visible(page.getByTestId('current-node'));
+    await visible(pictures(page));
+  });
+});
