@@ -1,5 +1,6 @@
 /** The files of recordings, as GET /view answers them. */
 import path from 'node:path';
+import { crc32 } from 'node:zlib';
 import { ANIMATED_WEBP, MP4_CLIP, WEBM_CLIP } from '../../demo/comfyui/media-files.ts';
 import { asObject, type RecordedPrompt, type Recording } from './recording.ts';
 
@@ -32,9 +33,30 @@ const BY_EXTENSION = new Map<string, ReplayFile>([
   ['.webm', { bytes: WEBM_CLIP, type: 'video/webm' }],
 ]);
 
-/** A small true file of the kind that the name promises, for what the recorder did not fetch. */
-export const standInFor = (filename: string): ReplayFile =>
-  BY_EXTENSION.get(path.extname(filename)) ?? { bytes: PIXEL, type: 'image/png' };
+/** Signature and IHDR, the first chunk. */
+const PNG_HEAD_BYTES = 33;
 
-export const announces = ({ entry }: RecordedPrompt, filename: string): boolean =>
-  JSON.stringify(entry?.['outputs'] ?? {}).includes(JSON.stringify(filename));
+/** The pixel, with the chunk behind its header that makes a PNG an animation of one frame. */
+const animatedPixel = (): Buffer => {
+  const control = Buffer.from('acTL\0\0\0\x01\0\0\0\0', 'latin1');
+  const chunk = Buffer.alloc(4 + control.length + 4);
+  chunk.writeUInt32BE(control.length - 4, 0);
+  control.copy(chunk, 4);
+  chunk.writeUInt32BE(crc32(control), 4 + control.length);
+  return Buffer.concat([PIXEL.subarray(0, PNG_HEAD_BYTES), chunk, PIXEL.subarray(PNG_HEAD_BYTES)]);
+};
+
+/** A small true file of the kind that was announced, for what the recorder did not fetch. */
+const standInFor = (filename: string, animated: boolean): ReplayFile =>
+  BY_EXTENSION.get(path.extname(filename)) ?? {
+    bytes: animated ? animatedPixel() : PIXEL,
+    type: 'image/png',
+  };
+
+/** What GET /view answers for a file that the prompt's history announces; undefined for any other. */
+export const announcedFile = ({ entry }: RecordedPrompt, filename: string): ReplayFile | undefined => {
+  const announcing = Object.values(asObject(entry?.['outputs'])).find((output) =>
+    JSON.stringify(output).includes(JSON.stringify(filename)),
+  );
+  return announcing === undefined ? undefined : standInFor(filename, 'animated' in asObject(announcing));
+};

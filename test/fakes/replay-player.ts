@@ -9,7 +9,7 @@ import {
   type RecordedPrompt,
   type Recording,
 } from './recording.ts';
-import { announces, filesOf, standInFor, type ReplayFile } from './replay-files.ts';
+import { announcedFile, filesOf, type ReplayFile } from './replay-files.ts';
 
 export interface ReplayOptions {
   /** 1 = as recorded, 0 = without pauses (default). */
@@ -57,6 +57,13 @@ const scoreOf = (recording: Recording): Score => {
   const prompt = recording.prompts.find((p) => p.clientId === recording.clientId);
   if (prompt === undefined) throw new Error(`${recording.name} has no prompt to play`);
   return { prompt, lines: recording.socketLines.filter((line) => isOf(line, prompt)) };
+};
+
+/** The nodes that ComfyUI was going to run as outputs, whichever of them it came to. */
+const outputNodesOf = ({ entry }: RecordedPrompt): unknown[] => {
+  const tuple = entry?.['prompt'];
+  const listed: unknown = Array.isArray(tuple) ? tuple[4] : undefined;
+  return Array.isArray(listed) ? listed : Object.keys(asObject(entry?.['outputs']));
 };
 
 const isEnd = (text: string): boolean => text.includes('"executing"') && text.includes('"node":null');
@@ -126,8 +133,9 @@ export class Player {
   }
 
   file(name: string): ReplayFile | undefined {
-    const announced = this.#scores.some(({ prompt }) => announces(prompt, name));
-    return this.#files.get(name) ?? (announced ? standInFor(name) : undefined);
+    const fetched = this.#files.get(name);
+    if (fetched !== undefined) return fetched;
+    return this.#scores.map(({ prompt }) => announcedFile(prompt, name)).find((file) => file !== undefined);
   }
 
   broadcast(data: string | Buffer): void {
@@ -167,7 +175,7 @@ export class Player {
       ...(clientId === undefined ? {} : { client_id: clientId }),
     };
     const score = this.#score;
-    const outputs = Object.keys(asObject(score.prompt.entry?.['outputs']));
+    const outputs = outputNodesOf(score.prompt);
     const number = this.#number;
     const tuple = [number, promptId, body['prompt'], extra, outputs];
     this.#number += 1;

@@ -1,0 +1,160 @@
+/** A ComfyUI of the user's own, which the pipeline watches and never started: `COMFYUI_URL`. */
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { StepGate } from '../demo/comfyui/test-support/recording-player.ts';
+import { startSimulatedComfyUi, type SimulatedComfyUi } from '../demo/comfyui/simulated-comfyui.ts';
+import { functionNames } from '../lib/function-specs.ts';
+import { startPipeline, type Pipeline } from './support/pipeline.ts';
+import { waitUntil } from './support/wait.ts';
+import { textToImage, type Workflow } from './support/workflows.ts';
+
+let comfyUi: SimulatedComfyUi;
+let pipeline: Pipeline;
+/** While true, a sampler waits before each step. */
+let held = false;
+const gate = new StepGate();
+
+beforeAll(async () => {
+  comfyUi = await startSimulatedComfyUi({
+    stepDelayMs: 1,
+    sleep: (ms, signal) => gate.sleep(held ? ms : 0, signal),
+  });
+  pipeline = await startPipeline({ comfyUiUrls: [comfyUi.url] });
+}, 90_000);
+beforeEach(() => {
+  held = false;
+});
+afterAll(async () => {
+  gate.releaseAll();
+  await pipeline?.stop();
+  await comfyUi?.close();
+}, 30_000);
+
+const release = (): void => {
+  held = false;
+  gate.releaseAll();
+};
+
+const clientOptions = () => ({
+  endpoint: pipeline.demo.endpoints.awsEndpointUrl,
+  region: pipeline.demo.endpoints.awsRegion,
+  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+});
+
+const withS3 = async <T>(use: (s3: S3Client, Bucket: string) => Promise<T>): Promise<T> => {
+  const s3 = new S3Client(clientOptions());
+  try {
+    return await use(s3, pipeline.demo.endpoints.mediaBucketName);
+  } finally {
+    s3.destroy();
+  }
+};
+
+const objectOf = (Key: string): Promise<Buffer> =>
+  withS3(async (s3, Bucket) => {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
+    return Buffer.from(await Body!.transformToByteArray());
+  });
+
+const storedKeys = (): Promise<string[]> =>
+  withS3(async (s3, Bucket) => {
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
+    return Contents.map(({ Key }) => String(Key)).toSorted();
+  });
+
+const tableText = async (): Promise<string> => {
+  const client = new DynamoDBClient(clientOptions());
+  const { Items } = await client.send(new ScanCommand({ TableName: pipeline.demo.endpoints.tableName }));
+  client.destroy();
+  expect(Items?.length).toBeGreaterThan(0);
+  return JSON.stringify(Items);
+};
+
+/** Queues a prompt past the pipeline, as a person with ComfyUI's own page would. */
+const queueDirectly = async (prompt: Workflow, clientId?: string): Promise<string> => {
+  const body = JSON.stringify({ prompt, ...(clientId === undefined ? {} : { client_id: clientId }) });
+  const reply = await fetch(`${comfyUi.url}/prompt`, { method: 'POST', body });
+  expect(reply.status).toBe(200);
+  return ((await reply.json()) as { prompt_id: string }).prompt_id;
+};
+
+const allLogs = async (): Promise<string> => {
+  const deployed = functionNames.filter((name) => name !== 'authorize-connection');
+  const logs = deployed.flatMap((name) => pipeline.demo.aws.functionLogs(`local-comfyui-${name}`));
+  const monitor = await readFile(pipeline.demo.monitors[0]!.logFile, 'utf8');
+  expect(logs.length).toBeGreaterThan(0);
+  return [...logs, monitor].join('\n');
+};
+
+test('the picture in S3 is the file in its output folder, byte by byte', async () => {
+  const task = await pipeline.api.finished(await pipeline.api.submit(textToImage({ seed: 3 })));
+  expect(task).toMatchObject({ status: 'completed', worker_id: 'comfyui-1', retry_count: 0, error: '' });
+  const output = task.result!.outputs[0]!;
+  const file = await readFile(path.join(comfyUi.outputDir, output.filename));
+  const served = Buffer.from(await (await fetch(output.src)).arrayBuffer());
+  expect(served.equals(file)).toBe(true);
+  const object = await objectOf(new URL(output.src).pathname.slice(1));
+  expect(object.equals(file)).toBe(true);
+  expect(output.size).toBe(file.length);
+});
+
+test('prompts that others queue are no jobs, and disturb none', async () => {
+  const before = await storedKeys();
+  held = true;
+  const others = [
+    await queueDirectly(textToImage({ seed: 10 }), 'somebody-else'),
+    await queueDirectly(textToImage({ seed: 11 })),
+  ];
+  await waitUntil(() => gate.pending > 0, { what: "the other's prompt to run" });
+  const watcher = await pipeline.watch();
+  const id = await pipeline.api.submit(textToImage({ seed: 12 }));
+  watcher.follow(id);
+  await waitUntil(() => comfyUi.queue().queue_pending.length === 2, { what: 'the job behind the others' });
+  others.push(await queueDirectly(textToImage({ seed: 13 })));
+  others.push(await queueDirectly(textToImage({ seed: 14 }), 'somebody-else'));
+  release();
+
+  const task = await pipeline.api.finished(id);
+  expect(task).toMatchObject({ status: 'completed', retry_count: 0, attempt: 1 });
+  await waitUntil(() => others.every((prompt) => prompt in comfyUi.history()), { what: 'their prompts' });
+  const again = await pipeline.api.finished(await pipeline.api.submit(textToImage({ seed: 15 })));
+  expect(again.status).toBe('completed');
+  await pipeline.demo.aws.idle();
+
+  const percentages = watcher
+    .of(id)
+    .toSorted((a, b) => a.sequence - b.sequence)
+    .flatMap((push) => (push.type === 'job_progress' ? push.overallPercentage : []));
+  expect(percentages).toEqual(percentages.toSorted((a, b) => a - b));
+  const ours = [task, again].flatMap(({ result }) => result!.outputs.map(({ src }) => new URL(src).pathname));
+  expect(await storedKeys()).toEqual([...before, ...ours.map((key) => key.slice(1))].toSorted());
+  const seen = (await allLogs()) + (await tableText());
+  expect(seen).toContain(id);
+  for (const prompt of others) expect(seen).not.toContain(prompt);
+}, 40_000);
+
+test('a restart in mid-run costs one retry', async () => {
+  held = true;
+  const watcher = await pipeline.watch();
+  const id = await pipeline.api.submit(textToImage({ seed: 20 }));
+  watcher.follow(id);
+  await waitUntil(() => gate.pending > 0, { what: 'the sampler' });
+  await waitUntil(async () => (await pipeline.api.get(id)).status === 'running', { what: 'the job to run' });
+  await comfyUi.crash();
+  release();
+  await comfyUi.restart();
+
+  const retrying = await watcher.until(id, ({ type }) => type === 'job_retrying', 60_000);
+  expect(retrying).toMatchObject({ reason: 'comfyRestarted', attempt: 1, nextAttempt: 2 });
+  const task = await pipeline.api.finished(id, 60_000);
+  expect(task).toMatchObject({ status: 'completed', retry_count: 1, attempt: 2, error: '' });
+  expect(task.result?.outputs).toHaveLength(1);
+  await pipeline.demo.aws.idle();
+  const passes = pipeline.demo.aws.functionLogs('local-comfyui-dispatch');
+  expect(passes).toContainEqual(expect.stringMatching(/"trigger":"Task Retrying".*"dispatched":1/));
+  const outcomes = watcher.of(id).filter(({ type }) => ['job_retrying', 'job_completed'].includes(type));
+  expect(outcomes.map(({ type }) => type)).toEqual(['job_retrying', 'job_completed']);
+}, 120_000);
