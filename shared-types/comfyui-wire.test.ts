@@ -104,6 +104,27 @@ describe('JSON as Python writes it', () => {
     });
   });
 
+  test('a frame of tens of megabytes with a NaN in it is read, and one of backslashes and quotes refused at once', () => {
+    const large = `{"text":"${'x'.repeat(32 * 1024 * 1024)}","value":NaN}`;
+    expect(readComfyUiJson(large)).toMatchObject({ kind: 'ok', repaired: true, value: { value: null } });
+    expect(readComfyUiJson(`NaN"${String.raw`\"`.repeat(500_000)}`).kind).toBe('invalid');
+    expect(readComfyUiJson(`NaN${String.raw`\"`.repeat(500_000)}`).kind).toBe('invalid');
+    expect(readComfyUiJson(`"${'\\'.repeat(1_000_000)}" NaN`).kind).toBe('invalid');
+  });
+
+  test('what JSON can say is read the same with and without a NaN beside it', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const text = `[${JSON.stringify(value)},NaN]`;
+        expect(readComfyUiJson(text)).toEqual({
+          kind: 'ok',
+          repaired: true,
+          value: [JSON.parse(JSON.stringify(value)), null],
+        });
+      }),
+    );
+  });
+
   test.each(['', '{', '[NaN', 'nul', '\u0000', '"\\x"', 'NaNa', '{"a":NaN,}'])(
     '%j is refused, not thrown',
     (text) => {
