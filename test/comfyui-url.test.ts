@@ -6,7 +6,7 @@ import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { StepGate } from '../demo/comfyui/test-support/recording-player.ts';
 import { startSimulatedComfyUi, type SimulatedComfyUi } from '../demo/comfyui/simulated-comfyui.ts';
-import { functionNames } from '../lib/function-specs.ts';
+import { readLogs, troublesIn } from './support/logs.ts';
 import { startPipeline, type Pipeline } from './support/pipeline.ts';
 import { waitUntil } from './support/wait.ts';
 import { textToImage, type Workflow } from './support/workflows.ts';
@@ -81,14 +81,6 @@ const queueDirectly = async (prompt: Workflow, clientId?: string): Promise<strin
   return ((await reply.json()) as { prompt_id: string }).prompt_id;
 };
 
-const allLogs = async (): Promise<string> => {
-  const deployed = functionNames.filter((name) => name !== 'authorize-connection');
-  const logs = deployed.flatMap((name) => pipeline.demo.aws.functionLogs(`local-comfyui-${name}`));
-  const monitor = await readFile(pipeline.demo.monitors[0]!.logFile, 'utf8');
-  expect(logs.length).toBeGreaterThan(0);
-  return [...logs, monitor].join('\n');
-};
-
 test('the picture in S3 is the file in its output folder, byte by byte', async () => {
   const task = await pipeline.api.finished(await pipeline.api.submit(textToImage({ seed: 3 })));
   expect(task).toMatchObject({ status: 'completed', worker_id: 'comfyui-1', retry_count: 0, error: '' });
@@ -131,9 +123,14 @@ test('prompts that others queue are no jobs, and disturb none', async () => {
   expect(percentages).toEqual(percentages.toSorted((a, b) => a - b));
   const ours = [task, again].flatMap(({ result }) => result!.outputs.map(({ src }) => new URL(src).pathname));
   expect(await storedKeys()).toEqual([...before, ...ours.map((key) => key.slice(1))].toSorted());
-  const seen = (await allLogs()) + (await tableText());
-  expect(seen).toContain(id);
-  for (const prompt of others) expect(seen).not.toContain(prompt);
+  const { functions, monitors } = await readLogs(pipeline);
+  for (const lines of [functions, monitors]) {
+    expect(lines.filter((line) => line.includes(id))).not.toEqual([]);
+    expect(lines.filter((line) => others.some((prompt) => line.includes(prompt)))).toEqual([]);
+    expect(troublesIn(lines)).toEqual([]);
+  }
+  const table = await tableText();
+  expect(others.filter((prompt) => table.includes(prompt))).toEqual([]);
 }, 40_000);
 
 test('a restart in mid-run costs one retry', async () => {
@@ -153,8 +150,10 @@ test('a restart in mid-run costs one retry', async () => {
   expect(task).toMatchObject({ status: 'completed', retry_count: 1, attempt: 2, error: '' });
   expect(task.result?.outputs).toHaveLength(1);
   await pipeline.demo.aws.idle();
-  const passes = pipeline.demo.aws.functionLogs('local-comfyui-dispatch');
-  expect(passes).toContainEqual(expect.stringMatching(/"trigger":"Task Retrying".*"dispatched":1/));
+  const { functions, monitors } = await readLogs(pipeline);
+  expect(functions).toContainEqual(expect.stringMatching(/"trigger":"Task Retrying".*"dispatched":1/));
+  expect(troublesIn(functions)).toEqual([]);
+  expect(troublesIn(monitors)).toEqual(['monitor.disconnected', 'monitor.jobFailed']);
   const outcomes = watcher.of(id).filter(({ type }) => ['job_retrying', 'job_completed'].includes(type));
   expect(outcomes.map(({ type }) => type)).toEqual(['job_retrying', 'job_completed']);
 }, 120_000);

@@ -3,16 +3,16 @@
  * ComfyUI that runs the recorded workflow. Both must end in the same job, told in the same way.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StepGate } from '../demo/comfyui/test-support/recording-player.ts';
 import { startSimulatedComfyUi, type SimulatedComfyUi } from '../demo/comfyui/simulated-comfyui.ts';
 import type { RunFailure } from '../demo/comfyui/failure-plan.ts';
-import { functionNames } from '../lib/function-specs.ts';
 import type { JobPush, Task } from '../shared-types/index.ts';
 import { readRecording, type RecordingName } from './fakes/recording.ts';
 import { startReplayComfyUi, type ReplayComfyUi } from './fakes/replay-comfyui.ts';
+import { readLogs, troublesIn } from './support/logs.ts';
 import { startPipeline, type Pipeline } from './support/pipeline.ts';
 import { waitUntil } from './support/wait.ts';
 
@@ -257,23 +257,12 @@ test.each(cases)(
   30_000,
 );
 
-/** Connections need no token on one machine. */
-const deployed = functionNames.filter((name) => name !== 'authorize-connection');
-
-/** Lines of a JSON log at level warn and above: their codes. */
-const troubles = (lines: readonly string[]): unknown[] =>
-  lines.flatMap((line) => {
-    if (!line.startsWith('{')) return [];
-    const { level, code } = JSON.parse(line) as Record<string, unknown>;
-    return Number(level) >= 40 ? [code] : [];
-  });
-
 test('no function had anything to warn of, and the monitors warned of what happened only', async () => {
-  for (const { demo } of [ofReplay, ofSimulated]) {
-    const functions = deployed.flatMap((name) => troubles(demo.aws.functionLogs(`local-comfyui-${name}`)));
-    expect(functions).toEqual([]);
-    const log = await readFile(demo.monitors[0]!.logFile, 'utf8');
+  for (const pipeline of [ofReplay, ofSimulated]) {
+    const { functions, monitors } = await readLogs(pipeline);
+    expect(functions.length).toBeGreaterThan(cases.length);
+    expect(troublesIn(functions)).toEqual([]);
     const [failed, disconnected] = ['monitor.jobFailed', 'monitor.disconnected'];
-    expect(troubles(log.split('\n'))).toEqual([failed, failed, disconnected, disconnected]);
+    expect(troublesIn(monitors)).toEqual([failed, failed, disconnected, disconnected]);
   }
 });
