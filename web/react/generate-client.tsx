@@ -7,6 +7,7 @@ import type { Generation } from './use-generation.ts';
 const TITLES: Readonly<Record<GenerationStatus, string>> = {
   idle: 'Ready',
   submitting: 'Submitting',
+  resuming: 'Resuming',
   pending: 'Queued',
   assigned: 'Starting',
   running: 'Running',
@@ -39,30 +40,38 @@ const nodesText = ({ completedNodes, totalNodes, cachedNodes }: GenerationProgre
   return `${completedNodes} of ${totalNodes} nodes${cached}`;
 };
 
-const ProgressBar = ({ progress, busy }: { progress: GenerationProgress; busy: boolean }): ReactElement => {
-  const percent = wholePercent(progress.percentage);
-  return (
-    <div className="gc-progress">
-      <div
-        className={busy ? 'gc-bar gc-bar-busy' : 'gc-bar'}
-        role="progressbar"
-        aria-label="Progress of the generation"
-        aria-valuemin={0}
-        aria-valuemax={100}
-        aria-valuenow={percent}
-      >
-        <div className="gc-fill" style={{ width: `${progress.percentage}%` }} />
-      </div>
-      <div className="gc-figures">
-        <span data-testid="percentage" className="gc-percentage">
-          {percent}%
-        </span>
-        <span>{stepsText(progress)}</span>
-        <span>{nodesText(progress)}</span>
-      </div>
+const Figures = ({ progress }: { progress: GenerationProgress }): ReactElement => (
+  <>
+    <span data-testid="percentage" className="gc-percentage">
+      {wholePercent(progress.percentage)}%
+    </span>
+    <span>{stepsText(progress)}</span>
+    <span>{nodesText(progress)}</span>
+  </>
+);
+
+interface ProgressBarProps {
+  readonly progress: GenerationProgress;
+  readonly busy: boolean;
+  /** Without it the bar has no value, and there are no figures: 0% would be a guess. */
+  readonly known: boolean;
+}
+
+const ProgressBar = ({ progress, busy, known }: ProgressBarProps): ReactElement => (
+  <div className="gc-progress">
+    <div
+      className={busy ? 'gc-bar gc-bar-busy' : 'gc-bar'}
+      role="progressbar"
+      aria-label="Progress of the generation"
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={known ? wholePercent(progress.percentage) : undefined}
+    >
+      <div className="gc-fill" style={{ width: `${progress.percentage}%` }} />
     </div>
-  );
-};
+    <div className="gc-figures">{known && <Figures progress={progress} />}</div>
+  </div>
+);
 
 const nodeText = ({ nodeName, nodeType, nodeId }: GenerationError): string => {
   const name = nodeName ?? nodeType;
@@ -100,7 +109,11 @@ const hasBar = (status: GenerationStatus): boolean =>
   status !== 'idle' && status !== 'failed' && status !== 'cancelled';
 
 const isWaiting = (status: GenerationStatus): boolean =>
-  status === 'submitting' || status === 'pending' || status === 'assigned' || status === 'retrying';
+  status === 'submitting' ||
+  status === 'resuming' ||
+  status === 'pending' ||
+  status === 'assigned' ||
+  status === 'retrying';
 
 export interface GenerateClientProps {
   readonly generation: Generation;
@@ -119,7 +132,9 @@ export const GenerateClient = ({ generation }: GenerateClientProps): ReactElemen
         </p>
       </div>
       {currentNode !== '' && <CurrentNode name={currentNode} state={nodeState} />}
-      {hasBar(status) && <ProgressBar progress={progress} busy={isWaiting(status)} />}
+      {hasBar(status) && (
+        <ProgressBar progress={progress} busy={isWaiting(status)} known={status !== 'resuming'} />
+      )}
       {error !== null && <ErrorPanel error={error} />}
       <Outputs generation={generation} />
     </section>

@@ -125,8 +125,9 @@ describe('resuming', () => {
   test('a refresh follows the job that was running', async () => {
     kept.set(KEY, JOB_ID);
     server.onSubscribe = (jobId) => [snapshotOf({ jobId })];
-    const { store } = watched();
+    const { store, statuses } = watched();
     await shows(store, 'running');
+    expect(statuses).toEqual(['resuming', 'running']);
     expect(store.getSnapshot().progress.percentage).toBe(67.9);
     expect(server.requests).toHaveLength(0);
   });

@@ -8,6 +8,8 @@ import type { TaskSubmission } from '../client/task-api.ts';
 export type GenerationStatus =
   | 'idle'
   | 'submitting'
+  /** Taken up again, and nothing heard of it yet: its percentage is not 0 but unknown. */
+  | 'resuming'
   | 'pending'
   | 'assigned'
   | 'running'
@@ -96,9 +98,9 @@ const IDLE: GenerationView = {
   jobId: null,
 };
 
-const statusOf = ({ status, retry }: JobState): GenerationStatus => {
+const statusOf = ({ status, retry }: JobState, before: GenerationStatus): GenerationStatus => {
   if (status === 'notFound') return 'failed';
-  if (status === 'unknown') return 'pending';
+  if (status === 'unknown') return before === 'resuming' ? before : 'pending';
   return status === 'pending' && retry !== null ? 'retrying' : status;
 };
 
@@ -128,10 +130,10 @@ const messageOf = ({ message, retry }: JobState): string => {
   return `${message} Trying again${wait} (attempt ${retry.nextAttempt} of ${retry.maxRetries + 1})`.trim();
 };
 
-const viewOf = (job: JobState, connection: Connection): GenerationView => {
+const viewOf = (job: JobState, connection: Connection, before: GenerationStatus): GenerationView => {
   const running = job.status === 'running';
   return {
-    status: statusOf(job),
+    status: statusOf(job, before),
     progress: progressOf(job),
     currentNode: (running && job.progress?.nodeName) || '',
     nodeState: (running && job.progress?.nodeState) || '',
@@ -186,7 +188,7 @@ export const createGenerationStore = (options: GenerationStoreOptions): Generati
   const onJob = (job: JobState): void => {
     if (job.jobId !== jobId) return;
     if (isFinished(job)) memory.clear();
-    show(viewOf(job, client.connection));
+    show(viewOf(job, client.connection, view.status));
   };
 
   const attach = (): void => {
@@ -194,11 +196,11 @@ export const createGenerationStore = (options: GenerationStoreOptions): Generati
     unfollow = jobId === null ? undefined : client.follow(jobId, onJob);
   };
 
-  const adopt = (next: string): void => {
+  const adopt = (next: string, status: GenerationStatus): void => {
     submissions += 1;
     jobId = next;
     memory.write(next);
-    show({ ...IDLE, status: 'pending', jobId, connection: client.connection });
+    show({ ...IDLE, status, jobId, connection: client.connection });
     if (listeners.size > 0) attach();
   };
 
@@ -207,7 +209,7 @@ export const createGenerationStore = (options: GenerationStoreOptions): Generati
     offConnection = client.onConnection((connection) => show({ ...view, connection }));
     const remembered = jobId === null && view.status === 'idle' ? memory.read() : null;
     if (remembered === null || remembered === '') attach();
-    else adopt(remembered);
+    else adopt(remembered, 'resuming');
   };
 
   const stop = (): void => {
@@ -219,7 +221,7 @@ export const createGenerationStore = (options: GenerationStoreOptions): Generati
   return {
     getSnapshot: () => view,
     getServerSnapshot: () => IDLE,
-    resume: adopt,
+    resume: (next) => adopt(next, 'resuming'),
     subscribe(listener) {
       // An own function for each subscription, so that the same listener may come twice.
       const own = (): void => listener();
@@ -238,7 +240,7 @@ export const createGenerationStore = (options: GenerationStoreOptions): Generati
       show({ ...IDLE, status: 'submitting', message: 'Submitting', connection: client.connection });
       try {
         const { id } = await client.submitTask(submission);
-        if (own === submissions) adopt(id);
+        if (own === submissions) adopt(id, 'pending');
         return id;
       } catch (error) {
         if (own === submissions) show({ ...failedView(error), connection: client.connection });
