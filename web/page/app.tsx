@@ -48,8 +48,11 @@ export const App = ({ client }: { readonly client: PipelineClient }): ReactEleme
           {CONNECTIONS[connection]}
         </span>
       </header>
-      <WorkflowForm busy={isBusy(status)} onSubmit={(submission) => void generation.generate(submission)} />
-      <GenerateClient generation={generation} />
+      <div className="work">
+        <WorkflowForm busy={isBusy(status)} onSubmit={(submission) => void generation.generate(submission)} />
+        {status === 'idle' && <p className="empty">Progress and pictures appear here.</p>}
+        <GenerateClient generation={generation} />
+      </div>
       <Gallery outputs={gallery.filter(({ outputId }) => !shown.has(outputId))} />
     </main>
   );

@@ -26,12 +26,19 @@ export const sizeText = (bytes: number): string => {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 };
 
+/** Drawn: not every font has the sign. */
+const DownArrow = (): ReactElement => (
+  <svg viewBox="0 0 12 12" aria-hidden="true">
+    <path d="M6 1v10M2 7l4 4 4-4" />
+  </svg>
+);
+
 const DownloadLink = ({ output, href }: { output: StoredOutput; href: string | undefined }): ReactElement => {
   const label = `${output.filename}${output.size > 0 ? ` · ${sizeText(output.size)}` : ''}`;
   if (href === undefined) return <span className="gc-file">{label}</span>;
   return (
     <a className="gc-file" href={href} download={output.filename} target="_blank" rel="noopener noreferrer">
-      <span aria-hidden="true">↓</span> {label}
+      <DownArrow /> {label}
     </a>
   );
 };
