@@ -160,6 +160,7 @@ export const visit = async (
     });
     await page.addInitScript(RECORDER);
     await page.goto(url);
+    await page.getByTestId('generate').waitFor();
     await scenario(page);
   } finally {
     await context.close();
