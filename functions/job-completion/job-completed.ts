@@ -7,12 +7,14 @@ import {
   outputsOfHistory,
   type DetailOf,
   type HistoryEntry,
+  type JobProgress,
 } from '../../shared-types/index.ts';
 import { copyOutputs } from '../core/copy-outputs.ts';
 import { PipelineError } from '../core/errors.ts';
 import { pushToFollowers } from '../core/followers.ts';
 import { distinctOutputs } from '../core/job-outputs.ts';
 import { ACTIVE_STATUSES, type Job, type JobFailure, type JobOutputs, type JobUpdate } from '../core/job.ts';
+import { progressMessage } from '../core/progress-message.ts';
 import { settleFailure } from '../core/settle-failure.ts';
 import { claim, standingOf } from './claim.ts';
 import { completedPush, taskCompletedDetail } from './completed-messages.ts';
@@ -54,6 +56,21 @@ const storeAll = async (
   return copied;
 };
 
+/** Whoever looks later finds nothing at work: the last report was of a moment before the end. */
+const finishedProgress = (
+  progress: JobProgress,
+  { completedNodes, cachedNodes, totalNodes }: Detail,
+): JobProgress => {
+  const node = {
+    ...progress,
+    nodeProgress: progress.nodeMaxProgress,
+    nodePercentage: 100,
+    nodeState: 'finished' as const,
+  };
+  const counts = { overallPercentage: 100, completedNodes, cachedNodes, totalNodes };
+  return { ...node, ...counts, runningNodes: [], message: progressMessage(node) };
+};
+
 const endChange = (
   job: Job,
   detail: Detail,
@@ -68,7 +85,7 @@ const endChange = (
       storingSince: null,
       outputCount: outputs.length,
       endedByEventId: detail.eventId,
-      ...(job.progress === null ? {} : { progress: { ...job.progress, overallPercentage: 100 } }),
+      ...(job.progress === null ? {} : { progress: finishedProgress(job.progress, detail) }),
     },
   });
 

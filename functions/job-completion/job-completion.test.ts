@@ -60,6 +60,23 @@ describe('Job Completed', () => {
     expect([...stage.media.objects.keys()].every((key) => key.startsWith('user-1/session-1/'))).toBe(true);
   });
 
+  test('leaves no node at work, whatever was last reported', async () => {
+    const atWork = { ...progress, nodeProgress: 5, nodePercentage: 25, nodeState: 'executing' as const };
+    const { nodeId, displayNodeId, nodeName, nodeType, nodeProgress, nodeMaxProgress } = atWork;
+    const node = { nodeId, displayNodeId, nodeName, nodeType, nodeProgress, nodeMaxProgress };
+    const running = { ...node, nodePercentage: 25, nodeState: 'executing' as const };
+    const stage = await createStage({
+      job: { progress: { ...atWork, completedNodes: 2, runningNodes: [running] } },
+    });
+    await stage.complete();
+    expect(stage.job().progress).toEqual({
+      ...progress,
+      overallPercentage: 100,
+      completedNodes: 7,
+      runningNodes: [],
+    });
+  });
+
   test('pushes carry revisions without a gap', async () => {
     const stage = await createStage();
     const before = stage.job().revision;
