@@ -1,11 +1,12 @@
 /** The one loop: callbacks record facts and wake it, the core decides, and what it wants is done. */
 import type { ComfyRest } from './adapters/comfy-rest.ts';
+import type { FrameGuard } from './adapters/frame-guard.ts';
 import type { FrameIntake } from './adapters/frame-intake.ts';
 import type { Metrics } from './adapters/metrics.ts';
 import type { MonitorInput, Poll } from './core/monitor-input.ts';
 import type { MonitorEvent, MonitorState } from './core/monitor-state.ts';
 import { nextWakeAt, pollsWanted, socketIsDeaf } from './core/poll-schedule.ts';
-import { reduce } from './core/reduce.ts';
+import type { reduce } from './core/reduce.ts';
 
 /** No single wait is longer: a clock that was set back cannot make the loop sleep for ever. */
 const MAX_WAIT_MS = 30_000;
@@ -14,6 +15,7 @@ export interface LoopDependencies {
   readonly initial: MonitorState;
   readonly rest: ComfyRest;
   readonly intake: FrameIntake;
+  readonly guard: FrameGuard;
   readonly metrics: Metrics;
   /** Takes the events of one step, in order; must not block. */
   readonly publish: (events: readonly MonitorEvent[]) => void;
@@ -21,6 +23,7 @@ export interface LoopDependencies {
   readonly renewSocket: () => void;
   readonly now: () => number;
   readonly newId: () => string;
+  readonly reduce: typeof reduce;
 }
 
 const keyOf = (poll: Poll): string => (poll.kind === 'history' ? `history ${poll.promptId}` : poll.kind);
@@ -71,15 +74,21 @@ export class ReconcileLoop {
   }
 
   #step(input: MonitorInput, at: number): void {
-    const { metrics, publish, newId } = this.#dependencies;
+    const { metrics, publish, newId, reduce } = this.#dependencies;
     const reduction = reduce(this.#state, input, at, newId);
     this.#state = reduction.state;
     for (const name of reduction.counts) metrics.add('notices_total', name);
     if (reduction.events.length > 0) publish(reduction.events);
   }
 
+  /** A step is all or nothing, so a frame that cannot be reduced is as one that never came. */
   #drain(): void {
-    for (const { input, at } of this.#inbox.splice(0)) this.#step(input, at);
+    const { guard } = this.#dependencies;
+    for (const { input, at } of this.#inbox.splice(0)) {
+      if (input.kind === 'frame') guard(input.frame.type, () => this.#step(input, at));
+      else if (input.kind === 'binary') guard('binary', () => this.#step(input, at));
+      else this.#step(input, at);
+    }
   }
 
   #startPolls(signal: AbortSignal): void {

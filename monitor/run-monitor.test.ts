@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { eventCatalogue, isDetailType } from '../shared-types/index.ts';
+import { eventCatalogue, isDetailType, readComfyUiJson } from '../shared-types/index.ts';
 import type { AcceptedEvent } from '../test/fakes/put-events.ts';
+import { reduce } from './core/reduce.ts';
 import { MonitorError } from './monitor-error.ts';
+import type { MonitorDependencies } from './run-monitor.ts';
 import { openBench, until, WORKER_ID, type Bench } from './test-support/monitor-bench.ts';
 
 let bench: Bench | undefined;
@@ -104,6 +106,58 @@ describe('a monitor beside a ComfyUI', () => {
     expectSound(bench.eventsOf('job-4'));
     expect(monitor.metrics.value('frames_invalid_total')).toBeGreaterThanOrEqual(8);
     expect(monitor.metrics.value('notices_total', 'invalidBinaryFrames')).toBeGreaterThanOrEqual(5);
+  });
+
+  test.each<[string, Partial<MonitorDependencies>, string]>([
+    [
+      'reader',
+      {
+        readJson: (text) => {
+          if (text.includes('execution_start')) throw new RangeError(`cannot read ${text}`);
+          return readComfyUiJson(text);
+        },
+      },
+      'text',
+    ],
+    [
+      'reducer',
+      {
+        reduce: (state, input, now, newId) => {
+          if (input.kind === 'frame' && input.frame.type === 'execution_start') {
+            throw new RangeError(`cannot reduce ${JSON.stringify(input)}`);
+          }
+          return reduce(state, input, now, newId);
+        },
+      },
+      'execution_start',
+    ],
+    [
+      'reducer of binary frames',
+      {
+        reduce: (state, input, now, newId) => {
+          if (input.kind === 'binary') throw new RangeError('cannot reduce');
+          return reduce(state, input, now, newId);
+        },
+      },
+      'binary',
+    ],
+  ])('counts a frame that its %s fails on, says so once, and goes on', async (_name, more, type) => {
+    bench = await openBench('model-free-fast');
+    const warnings: object[] = [];
+    const note = (fields: object): void => void warnings.push(fields);
+    const log = { info: () => undefined, warn: note, error: note };
+    const monitor = await bench.start(true, { ...more, log });
+    for (let twice = 0; twice < 2; twice += 1) {
+      bench.comfy.broadcast('{"type":"execution_start","data":{"prompt_id":"secret","timestamp":1}}');
+      bench.comfy.broadcast(Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 7]));
+    }
+    await bench.submit(job('job-bad'));
+    await until('the job ended', ended(bench, 'job-bad'));
+    expectSound(bench.eventsOf('job-bad'));
+    expect(types(bench.eventsOf('job-bad'))).toContain('Node Executed');
+    expect(monitor.metrics.value('frames_quarantined_total', type)).toBeGreaterThanOrEqual(2);
+    expect(monitor.metrics.value('socket_connects_total')).toBe(1);
+    expect(warnings).toEqual([{ code: 'monitor.frameQuarantined', type, error: 'RangeError' }]);
   });
 
   test('says what became of a job that a restart of ComfyUI took with it', async () => {

@@ -1,8 +1,10 @@
 /** Wires the sidecar: lock, outbox, loop, socket and health server; and takes it down in the right order. */
 import { randomUUID } from 'node:crypto';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import type { readComfyUiJson } from '../shared-types/index.ts';
 import { createComfyRest } from './adapters/comfy-rest.ts';
 import { keepConnected, type ComfySocket, type SocketListener } from './adapters/comfy-socket.ts';
+import { createFrameGuard } from './adapters/frame-guard.ts';
 import { createFrameIntake, type FrameIntake } from './adapters/frame-intake.ts';
 import { startHealthServer, type HealthReport } from './adapters/health-server.ts';
 import { takeLock } from './adapters/lock-file.ts';
@@ -10,6 +12,7 @@ import { createMetrics, type Metrics } from './adapters/metrics.ts';
 import { openOutbox, type Outbox } from './adapters/outbox.ts';
 import { comfyuiUrl, type MonitorConfig } from './config.ts';
 import { initialState, type MonitorEvent, type MonitorSettings } from './core/monitor-state.ts';
+import { reduce } from './core/reduce.ts';
 import { healthOf } from './core/publish-monitor.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 
@@ -32,6 +35,9 @@ export interface MonitorDependencies {
   readonly random?: () => number;
   /** A new UUID. */
   readonly newId?: () => string;
+  /** Default: the JSON of ComfyUI, and the core's rule. */
+  readonly readJson?: typeof readComfyUiJson;
+  readonly reduce?: typeof reduce;
 }
 
 export interface RunningMonitor {
@@ -125,12 +131,14 @@ const takeUp = async (
   const { eventBusName: busName, workerId, stateDir } = config;
   const outbox = await openOutbox({ client, busName, workerId, stateDir, metrics, now, random, log });
   releases.push(() => outbox.close(DRAIN_MS));
-  const intake = createFrameIntake(metrics);
+  const guard = createFrameGuard(metrics, log);
+  const intake = createFrameIntake(metrics, guard, dependencies.readJson);
   let socket: ComfySocket | undefined;
   const loop = new ReconcileLoop({
     initial: initialState(settingsOf(config, newId()), now(), outbox.jobs),
     rest: createComfyRest(comfyuiUrl(config)),
     intake,
+    guard,
     metrics,
     publish: (events) => {
       for (const event of events) logEvent(log, event);
@@ -139,6 +147,7 @@ const takeUp = async (
     renewSocket: () => socket?.renew(),
     now,
     newId,
+    reduce: dependencies.reduce ?? reduce,
   });
   const parts: Parts = { config, loop, intake, metrics, log, now };
   const renderMetrics = (): string => {

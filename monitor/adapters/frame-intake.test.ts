@@ -1,6 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import { createFrameGuard } from './frame-guard.ts';
 import { createFrameIntake } from './frame-intake.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+
+const silent = { warn: () => undefined };
+const intakeOf = (metrics: Metrics) => createFrameIntake(metrics, createFrameGuard(metrics, silent));
 
 const state = (promptId: string, done: number, size = 200): Buffer => {
   const node = (i: number) => ({
@@ -28,7 +32,7 @@ const finishedIn = (inputs: readonly unknown[]): number[] =>
 describe('large progress frames', () => {
   test('are parsed once in an interval: the first at once, the latest at its end', () => {
     const metrics = createMetrics();
-    const intake = createFrameIntake(metrics);
+    const intake = intakeOf(metrics);
     expect(finishedIn(intake.read(state('p', 1), false, 0))).toEqual([1]);
     for (let n = 2; n <= 50; n += 1) expect(intake.read(state('p', n), false, n)).toEqual([]);
     expect(intake.release(249)).toEqual([]);
@@ -39,7 +43,7 @@ describe('large progress frames', () => {
   });
 
   test('are told before the frame that ends their prompt, and before those of another prompt', () => {
-    const intake = createFrameIntake(createMetrics());
+    const intake = intakeOf(createMetrics());
     intake.read(state('p', 1), false, 0);
     intake.read(state('p', 2), false, 1);
     expect(intake.read(executing, false, 2)).toHaveLength(1);
@@ -49,7 +53,7 @@ describe('large progress frames', () => {
   });
 
   test('do not hold small ones back', () => {
-    const intake = createFrameIntake(createMetrics());
+    const intake = intakeOf(createMetrics());
     for (let n = 0; n < 3; n += 1) expect(intake.read(state('p', n, 3), false, n)).toHaveLength(1);
   });
 });
@@ -62,7 +66,7 @@ test.each<[string, Buffer, boolean]>([
   ['an array as data', Buffer.from('{"type":"executing","data":[]}'), false],
 ])('%s is counted and skipped', (_name, data, isBinary) => {
   const metrics = createMetrics();
-  expect(createFrameIntake(metrics).read(data, isBinary, 0)).toEqual([]);
+  expect(intakeOf(metrics).read(data, isBinary, 0)).toEqual([]);
   expect(metrics.value('frames_invalid_total')).toBe(1);
 });
 
@@ -70,7 +74,7 @@ test('NaN and Infinity are read as null and counted', () => {
   const metrics = createMetrics();
   const frame =
     '{"type": "progress", "data": {"value": NaN, "max": -Infinity, "prompt_id": "p", "node": "1"}}';
-  expect(createFrameIntake(metrics).read(Buffer.from(frame), false, 0)).toMatchObject([
+  expect(intakeOf(metrics).read(Buffer.from(frame), false, 0)).toMatchObject([
     { kind: 'frame', frame: { data: { value: null, max: null } } },
   ]);
   expect(metrics.value('frames_repaired_total')).toBe(1);
@@ -79,7 +83,7 @@ test('NaN and Infinity are read as null and counted', () => {
 describe('binary frames', () => {
   const read = (...bytes: (number | Buffer)[]): unknown => {
     const data = Buffer.concat(bytes.map((b) => (typeof b === 'number' ? Buffer.from([0, 0, 0, b]) : b)));
-    return createFrameIntake(createMetrics()).read(data, true, 0)[0];
+    return intakeOf(createMetrics()).read(data, true, 0)[0];
   };
   const metadata = Buffer.from('{"node_id":"3","prompt_id":"p","image_type":"image/png"}');
   test.each<[string, unknown, object]>([

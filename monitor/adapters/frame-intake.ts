@@ -6,6 +6,7 @@
 import { readComfyUiJson, readFrame } from '../../shared-types/index.ts';
 import type { MonitorInput } from '../core/monitor-input.ts';
 import { readBinaryFrame } from './binary-frame.ts';
+import type { FrameGuard } from './frame-guard.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Smaller frames cost less to parse than to hold. Bytes. */
@@ -31,11 +32,16 @@ export interface FrameIntake {
   dueAt(): number;
 }
 
-export const createFrameIntake = (metrics: Metrics): FrameIntake => {
+/** `readJson` makes JSON of a frame's text; default: as ComfyUI writes it. */
+export const createFrameIntake = (
+  metrics: Metrics,
+  guard: FrameGuard,
+  readJson: typeof readComfyUiJson = readComfyUiJson,
+): FrameIntake => {
   let slot: Slot | undefined;
 
-  const parse = (data: Buffer): MonitorInput[] => {
-    const json = readComfyUiJson(data.toString('utf8'));
+  const parseText = (data: Buffer): MonitorInput[] => {
+    const json = readJson(data.toString('utf8'));
     if (json.kind === 'ok' && json.repaired) metrics.add('frames_repaired_total');
     const reading = json.kind === 'ok' ? readFrame(json.value) : json;
     if (reading.kind === 'invalid') {
@@ -45,6 +51,8 @@ export const createFrameIntake = (metrics: Metrics): FrameIntake => {
     metrics.add('frames_total', reading.kind === 'frame' ? reading.frame.type : `other ${reading.type}`);
     return reading.kind === 'frame' ? [{ kind: 'frame', frame: reading.frame }] : [];
   };
+
+  const parse = (data: Buffer): MonitorInput[] => guard('text', () => parseText(data)) ?? [];
 
   const release = (now: number, force = false): MonitorInput[] => {
     const held = slot?.held;
@@ -77,7 +85,7 @@ export const createFrameIntake = (metrics: Metrics): FrameIntake => {
     read: (data, isBinary, now) => {
       if (!isBinary) return readText(data, now);
       metrics.add('frames_total', 'binary');
-      return [{ kind: 'binary', frame: readBinaryFrame(data) }];
+      return guard('binary', () => [{ kind: 'binary' as const, frame: readBinaryFrame(data) }]) ?? [];
     },
     release,
     dueAt: () => (slot?.held === undefined ? Infinity : slot.parsedAt + INTERVAL_MS),

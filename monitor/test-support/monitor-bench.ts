@@ -16,7 +16,7 @@ import {
 } from '../../test/fakes/replay-comfyui.ts';
 import { readRecording, type RecordingName } from '../../test/fakes/recording.ts';
 import { readConfig, type MonitorConfig } from '../config.ts';
-import { startMonitor, type RunningMonitor } from '../run-monitor.ts';
+import { startMonitor, type MonitorDependencies, type RunningMonitor } from '../run-monitor.ts';
 
 export const WORKER_ID = 'bench-1';
 
@@ -33,7 +33,7 @@ export interface Bench {
   readonly stateDir: string;
   readonly config: MonitorConfig;
   /** Starts a monitor and waits until it is connected, unless told not to. */
-  start(connected?: boolean): Promise<RunningMonitor>;
+  start(connected?: boolean, more?: Partial<MonitorDependencies>): Promise<RunningMonitor>;
   /** Posts the recorded workflow for the monitor's client; resolves with the prompt id. */
   submit(extraData?: Readonly<Record<string, unknown>>): Promise<string>;
   eventsOf(jobId: string): AcceptedEvent[];
@@ -80,9 +80,14 @@ export const openBench = async (
     bus,
     stateDir,
     config,
-    start: async (connected = true) => {
+    start: async (connected = true, more = {}) => {
       const before = initialized();
-      const monitor = await startMonitor(config, { log: silent, eventBridge: client, random: () => 0.01 });
+      const monitor = await startMonitor(config, {
+        log: silent,
+        eventBridge: client,
+        random: () => 0.01,
+        ...more,
+      });
       monitors.push(monitor);
       if (connected) await until('the monitor is connected', () => initialized() > before);
       return monitor;
