@@ -55,6 +55,18 @@ module.exports = {
       'Stacks take function entries by path, never by import.',
     ),
     only(
+      'bin-builds-and-synthesizes',
+      '^bin/',
+      ['^bin/', '^lib/', '^scripts/build-functions\\.ts$', packages('aws-cdk-lib', 'cdk-nag')],
+      'The CDK entry bundles the functions and hands them to lib.',
+    ),
+    only(
+      'examples-use-the-contract',
+      '^examples/',
+      ['^examples/', '^shared-types/', packages('aws-cdk-lib', 'constructs')],
+      'A consumer knows the events and nothing else of the pipeline.',
+    ),
+    only(
       'functions-stay-in-functions',
       '^functions/',
       ['^functions/', '^shared-types/', '(^|/)node_modules/', '^aws-lambda$'],

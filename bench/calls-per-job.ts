@@ -3,24 +3,34 @@ import { on, once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { WebSocket } from 'ws';
 import { buildAssembly } from '../demo/build.ts';
 import { startDemo, type Demo } from '../demo/start-demo.ts';
 import { textToImage } from '../test/support/workflows.ts';
 
+const atLeast =
+  (least: number) =>
+  (text: string): number => {
+    if (/^\d{1,6}$/.test(text) && Number(text) >= least) return Number(text);
+    throw new InvalidArgumentError(`a whole number from ${least}.`);
+  };
+
 const program = new Command('calls-per-job')
   .description('AWS calls, their bytes and function invocations per job.')
-  .option('--jobs <n>', 'jobs to run', '20')
-  .option('--steps <n>', 'sampling steps of each job', '20')
-  .option('--step-delay-ms <n>', 'time of one step', '100')
+  .option('--jobs <n>', 'jobs to run', atLeast(1), 20)
+  .option('--steps <n>', 'sampling steps of each job', atLeast(1), 20)
+  .option('--step-delay-ms <n>', 'time of one step', atLeast(0), 100)
   .parse();
-const { jobs, steps, stepDelayMs } = program.opts<{ jobs: string; steps: string; stepDelayMs: string }>();
-const JOBS = Number(jobs);
+const {
+  jobs: JOBS,
+  steps,
+  stepDelayMs,
+} = program.opts<{ jobs: number; steps: number; stepDelayMs: number }>();
 
 /** Submits and waits on the socket, as a browser does: polling would be counted with the job. */
 const runOne = async (demo: Demo, socket: WebSocket, seed: number): Promise<void> => {
-  const body = JSON.stringify({ workflow_id: 'bench', payload: textToImage({ seed, steps: Number(steps) }) });
+  const body = JSON.stringify({ workflow_id: 'bench', payload: textToImage({ seed, steps }) });
   const response = await fetch(`${demo.endpoints.apiUrl}/api/v1/tasks`, { method: 'POST', body });
   const { id } = (await response.json()) as { id: string };
   socket.send(JSON.stringify({ action: 'subscribe', jobId: id }));
@@ -37,7 +47,7 @@ const demo = await startDemo({
   assembly: path.join(folder, 'cdk.out'),
   port: 0,
   pods: 1,
-  stepDelayMs: Number(stepDelayMs),
+  stepDelayMs,
   logDir: path.join(folder, 'logs'),
 });
 const socket = new WebSocket(demo.endpoints.webSocketUrl);

@@ -17,12 +17,19 @@ const wholeNumber = (from: number, to: number) =>
     .transform(Number)
     .refine((value) => value >= from && value <= to, `must be a whole number from ${from} to ${to}`);
 
+const COMFYUI_URL_FORM =
+  'must be the address of a ComfyUI, http://host:port, for example http://127.0.0.1:8188';
+
+/** The monitor takes a host and a port, so there is no place for another scheme or a path. */
+const isAddress = (value: string): boolean => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return url?.protocol === 'http:' && url.href === `${url.origin}/`;
+};
+
 const comfyUiUrl = z
-  .url({
-    protocol: /^https?$/,
-    error: 'must be the http(s) address of a ComfyUI, for example http://127.0.0.1:8188',
-  })
-  .transform((value) => value.replace(/\/+$/, ''));
+  .string()
+  .refine(isAddress, COMFYUI_URL_FORM)
+  .transform((value) => new URL(value).origin);
 
 const settingsSchema = z.object({
   PORT: port.default(DEFAULT_PORT),

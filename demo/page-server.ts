@@ -1,4 +1,4 @@
-/** Serves the built page and its `config.json` on loopback: what S3 and CloudFront do once it is deployed. */
+/** Serves the built page and its `config.json` on loopback. The template does not deploy the page. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

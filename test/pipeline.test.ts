@@ -150,7 +150,9 @@ test('a workflow that ComfyUI refuses fails with its reason and spends no retry'
   expect(task).toMatchObject({ status: 'failed', retry_count: 0 });
   expect(task.error).toMatch(/ckpt_name.*missing\.safetensors/);
   expect(task.error).not.toContain('\n');
-  await waitUntil(() => watcher.of(id).some(({ type }) => type !== 'job_progress'), { what: 'a push' });
+  const told = (push: JobPush): boolean =>
+    push.type === 'job_failed' || (push.type === 'job_snapshot' && push.status === 'failed');
+  await watcher.until(id, told);
 });
 
 test('a node that fails names itself, and the worker takes the next job', async () => {

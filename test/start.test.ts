@@ -110,7 +110,7 @@ test.each([
   [{ PORT: '99999' }, /^PORT must be a port from 0 to 65535/],
   [{ PORT: 'http' }, /^PORT must be a port/],
   [{ PODS: '0' }, /^PODS must be a whole number from 1 to 8/],
-  [{ COMFYUI_URL: 'ftp://x' }, /^COMFYUI_URL must be the http\(s\) address/],
+  [{ COMFYUI_URL: 'ftp://x' }, /^COMFYUI_URL must be the address of a ComfyUI, http:/],
   [
     { COMFYUI_URL: 'http://127.0.0.1:1' },
     /^COMFYUI_URL http:\/\/127\.0\.0\.1:1 does not answer as a ComfyUI/,
