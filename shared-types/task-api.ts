@@ -2,8 +2,16 @@
 import * as z from 'zod';
 import { jobStatusSchema } from './push-messages.ts';
 
-/** Largest request body that POST /api/v1/tasks accepts, in bytes. */
-export const MAX_TASK_BODY_BYTES = 10 * 1024 * 1024;
+/**
+ * Largest request body that POST /api/v1/tasks accepts, in bytes. Lambda limits a synchronous event to 6 MB, and
+ * the body travels in it as an escaped JSON string, or as base64, which is longer by a third.
+ */
+export const MAX_TASK_BODY_BYTES = 4 * 1024 * 1024;
+/**
+ * Largest workflow in bytes once it is written as a JSON string: GET /api/v1/tasks/{id} returns it inside one, and
+ * Lambda limits that answer to 6 MB. The rest is for the task's other fields.
+ */
+export const MAX_ESCAPED_WORKFLOW_BYTES = 5.5 * 1024 * 1024;
 export const DEFAULT_PRIORITY = 5;
 export const DEFAULT_MAX_RETRIES = 3;
 

@@ -70,6 +70,8 @@ export interface CorsRules {
 /** Quotas of API Gateway; a test or a benchmark may tighten them. All milliseconds and bytes. */
 export interface GatewayLimits {
   readonly httpBodyBytes: number;
+  /** The event of one synchronous invocation, as JSON: Lambda's quota, met through the gateway. */
+  readonly httpEventBytes: number;
   readonly httpBodyTimeoutMs: number;
   /** Request line and headers together. */
   readonly httpHeaderBytes: number;
@@ -88,6 +90,7 @@ export interface GatewayLimits {
 
 export const awsLimits: GatewayLimits = {
   httpBodyBytes: 10 * 1024 * 1024,
+  httpEventBytes: 6_291_556,
   httpBodyTimeoutMs: 30_000,
   httpHeaderBytes: 10_240,
   httpIntegrationTimeoutMs: 30_000,

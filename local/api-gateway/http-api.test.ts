@@ -235,6 +235,17 @@ describe('limits', () => {
     expect(gateway.functions.calls).toHaveLength(1);
   });
 
+  test('an event over the 6 MB of a synchronous invocation never reaches the function', async () => {
+    const endpoint = await open();
+    const post = async (body: string, type: string) =>
+      fetch(endpoint, { method: 'POST', body, headers: { 'content-type': type } });
+    const escaped = await post('"'.repeat(3_200_000), 'application/json');
+    expect([escaped.status, await escaped.text()]).toEqual([500, '{"message":"Internal Server Error"}']);
+    expect((await post('x'.repeat(4_800_000), 'application/octet-stream')).status).toBe(500);
+    expect(gateway.functions.calls).toEqual([]);
+    expect((await post('"'.repeat(3_100_000), 'application/json')).status).toBe(200);
+  });
+
   test('a chunked body that never ends is 413 at the limit and then cut off', async () => {
     const endpoint = await open(['$default'], {}, { limits: { httpBodyBytes: 100_000, closeGraceMs: 30 } });
     const sending = httpRequest(endpoint, { method: 'POST' });

@@ -140,8 +140,21 @@ export class HttpApi {
     const integration = this.model.integrations.get(route.integrationId ?? '');
     if (!integration) return gatewayError(500, 'Internal Server Error');
     const event = proxyEvent(routed, body, authorizer, this.#context.place.accountId);
+    const payload = JSON.stringify(event);
     const { functionArn, timeoutMs } = integration;
-    return translateOutcome(await invokeWithin(this.#context, functionArn, JSON.stringify(event), timeoutMs));
+    if (Buffer.byteLength(payload) > this.#context.limits.httpEventBytes)
+      return this.#eventTooLong(functionArn);
+    return translateOutcome(await invokeWithin(this.#context, functionArn, payload, timeoutMs));
+  }
+
+  /**
+   * Lambda refuses such an event. What an HTTP API makes of that is not documented (a REST API was seen to answer
+   * 413 "Request Too Long"), so it is answered as any other invocation that failed.
+   */
+  #eventTooLong(functionArn: string): HttpAnswer {
+    const limit = this.#context.limits.httpEventBytes;
+    this.#context.log('apigateway.event_too_long', { apiId: this.model.apiId, functionArn, limit });
+    return gatewayError(500, 'Internal Server Error');
   }
 
   #finish(

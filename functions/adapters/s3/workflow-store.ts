@@ -12,7 +12,7 @@ export const createWorkflowStore = ({
 }): WorkflowStore => {
   const client = new S3Client({
     maxAttempts: 6,
-    // A workflow of 10 MB takes a second or two; the functions behind HTTP have 29 in all.
+    // A workflow of 4 MB takes a second or two; the functions behind HTTP have 29 in all.
     requestHandler: { connectionTimeout: 1000, requestTimeout: 8000, throwOnRequestTimeout: true },
   });
   return {

@@ -74,8 +74,20 @@ describe('a submission', () => {
     expect(message.length).toBeLessThan(200);
   });
 
-  test('more than 10 MB is 413', () => {
-    expect(refusal(body(`"payload":{"1":"${'x'.repeat(10 * 1024 * 1024)}"}`))).toMatch(/^413 /);
+  test('4 MB pass, a byte more is 413', () => {
+    const sized = (bytes: number): string => {
+      const frame = body('"payload":{"1":{"class_type":"A","inputs":{"x":""}}}');
+      return frame.replace('"x":""', `"x":"${'x'.repeat(bytes - frame.length)}"`);
+    };
+    expect(parseSubmission(sized(4 * 1024 * 1024)).kind).toBe('ok');
+    expect(refusal(sized(4 * 1024 * 1024 + 1))).toMatch(/^413 the body is larger than 4 MB/);
+  });
+
+  test('a workflow that outgrows an answer once its quotes are escaped is 413', () => {
+    const quotes = (count: number): string =>
+      body(`"payload":{"1":{"class_type":"A","inputs":{"x":"${String.raw`\"`.repeat(count)}"}}}`);
+    expect(refusal(quotes(1_500_000))).toMatch(/^413 payload is larger than 5\.5 MB .* escaped/);
+    expect(parseSubmission(quotes(1_400_000)).kind).toBe('ok');
   });
 
   test('a body nested a hundred thousand deep is refused', () => {

@@ -1,6 +1,7 @@
 /** Reads the body of POST /api/v1/tasks. The workflow stays text: its numbers are never turned into doubles. */
 import { isLosslessNumber, parse, stringify } from 'lossless-json';
 import {
+  MAX_ESCAPED_WORKFLOW_BYTES,
   MAX_TASK_BODY_BYTES,
   submitTaskFieldsSchema,
   type SubmitTaskFields,
@@ -19,6 +20,8 @@ export type Submission =
 type JsonObject = Record<string, unknown>;
 
 const invalid = (message: string): Submission => ({ kind: 'invalid', status: 400, message });
+
+const tooLarge = (message: string): Submission => ({ kind: 'invalid', status: 413, message });
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !isLosslessNumber(value);
@@ -53,7 +56,7 @@ export const parseSubmission = (body: string | undefined): Submission => {
     return invalid('the body is empty; send JSON with workflow_id and payload');
   }
   if (Buffer.byteLength(body) > MAX_TASK_BODY_BYTES) {
-    return { kind: 'invalid', status: 413, message: 'the body is larger than 10 MB' };
+    return tooLarge('the body is larger than 4 MB; upload what is embedded in it to ComfyUI instead');
   }
   const read = parseLossless(body);
   if ('problem' in read) return invalid(read.problem);
@@ -63,10 +66,14 @@ export const parseSubmission = (body: string | undefined): Submission => {
   const workflow = read.value['payload'];
   const problem = checkWorkflow(workflow);
   if (problem !== undefined) return invalid(problem);
+  const workflowText = stringify(workflow) ?? '{}';
+  if (Buffer.byteLength(JSON.stringify(workflowText)) > MAX_ESCAPED_WORKFLOW_BYTES) {
+    return tooLarge('payload is larger than 5.5 MB with its quotes and backslashes escaped; make it smaller');
+  }
   const { workflow_id, priority, session_id, max_retries } = fields.fields;
   return {
     kind: 'ok',
     fields: { workflow_id, priority, session_id, max_retries },
-    workflowText: stringify(workflow) ?? '{}',
+    workflowText,
   };
 };
