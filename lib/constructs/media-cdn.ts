@@ -88,7 +88,7 @@ export class MediaCdn extends Construct {
     acknowledge(
       distribution,
       'AwsSolutions-CFR2',
-      'Only GET of immutable objects with unguessable names: there is no input for a WAF rule to inspect.',
+      'Only GET of objects with unguessable names: there is no input for a WAF rule to inspect.',
     );
     acknowledge(
       distribution,

@@ -105,7 +105,7 @@ test('streams a body with its type, its disposition and where it came from', asy
     headers: {
       'content-type': 'image/png',
       'content-disposition': 'inline; filename="a.png"',
-      'cache-control': 'public, max-age=31536000, immutable',
+      'cache-control': 'public, max-age=0, must-revalidate',
       'if-none-match': '*',
       'x-amz-meta-source-etag': '%2217f-1a%20%C3%A9%22',
     },

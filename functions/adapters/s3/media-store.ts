@@ -11,8 +11,11 @@ export interface MediaStoreOptions {
   readonly cdnUrl: string;
 }
 
-/** The content of a key does not change once the job has ended. */
-const CACHE_CONTROL = 'public, max-age=31536000, immutable';
+/**
+ * Checked by ETag each time: a retry, or a file that changed after it was copied early, writes the same key again, for
+ * the key is known before the job ends.
+ */
+const CACHE_CONTROL = 'public, max-age=0, must-revalidate';
 const MAX_ETAG = 512;
 
 const statusOf = (error: unknown): number | undefined =>
