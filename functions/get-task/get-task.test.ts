@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { taskSchema } from '../../shared-types/index.ts';
+import { MAX_ESCAPED_WORKFLOW_BYTES, taskSchema } from '../../shared-types/index.ts';
 import { createFakeTable } from '../adapters/dynamodb/fake-table.ts';
 import { createFakeWorkflowStore } from '../adapters/s3/workflow-store.fake.ts';
 import type { Job } from '../core/job.ts';
 import { createFakeClock } from '../core/test-support/fake-clock.ts';
+import { parseSubmission } from '../core/submission/parse-submission.ts';
 import {
   createSilentLogger,
   JOB_ID,
@@ -17,11 +18,11 @@ import { createGetTaskHandler } from './get-task.ts';
 
 const WORKFLOW = '{"3":{"class_type":"KSampler","inputs":{"seed":18446744073709551615,"cfg":7.0}}}';
 
-const setUp = async (job: Job = makeJob()) => {
+const setUp = async (job: Job = makeJob(), workflow = WORKFLOW) => {
   const table = createFakeTable(createFakeClock());
   const workflows = createFakeWorkflowStore();
   await table.jobs.create(job);
-  await workflows.put(JOB_ID, WORKFLOW);
+  await workflows.put(JOB_ID, workflow);
   const handler = createGetTaskHandler({ ...table, workflows, logger: createSilentLogger() });
   const get = (id: string | undefined, sub = 'user-1') =>
     handler({
@@ -38,6 +39,17 @@ describe('the task as the seed has it', () => {
     const { statusCode, body } = await get(JOB_ID);
     expect(statusCode).toBe(200);
     expect(body).toContain(`"payload":${WORKFLOW}`);
+  });
+
+  test('the largest workflow that is accepted fits the 6 MB that Lambda may answer', async () => {
+    const quotes = String.raw`\"`.repeat(1_441_000);
+    const body = `{"workflow_id":"w","payload":{"1":{"class_type":"A","inputs":{"x":"${quotes}"}}}}`;
+    const submission = parseSubmission(body);
+    if (submission.kind !== 'ok') throw new Error(submission.message);
+    const { get } = await setUp(makeJob(), submission.workflowText);
+    const answer = Buffer.byteLength(JSON.stringify(await get(JOB_ID)));
+    expect(answer).toBeGreaterThan(MAX_ESCAPED_WORKFLOW_BYTES - 8192);
+    expect(answer).toBeLessThan(6_291_556);
   });
 
   test('before the first dispatch', async () => {
