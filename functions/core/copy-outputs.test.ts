@@ -3,7 +3,9 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { createFakeComfyUi } from '../adapters/comfyui/comfyui.fake.ts';
 import { createFakeMediaStore } from '../adapters/s3/media-store.fake.ts';
+import { storedOutput } from '../adapters/test-support/stored-output.ts';
 import { copyOutputs } from './copy-outputs.ts';
+import { outputIdOf } from './output-key.ts';
 import { peekBody } from './peek-body.ts';
 import type { ComfyUi } from './ports.ts';
 import { cutText } from './store-output.ts';
@@ -82,6 +84,14 @@ describe('copying', () => {
       { filename: 'a..b.png', error: expect.stringContaining('HTTP 400') },
     ]);
     expect(stage.clock.sleeps).toEqual([]);
+  });
+
+  test('an output that was stored early outlives a worker that no longer serves its file', async () => {
+    const stage = createStage();
+    const early = storedOutput(0, { outputId: outputIdOf('job-1', '9', 'images', 0) });
+    stage.comfyUi.answerNext('fetchFile', { kind: 'unfetchable', message: 'HTTP 302' });
+    const copied = await copyOutputs({ files: [fileOf(0)], texts: [] }, { ...target, early: [early] }, stage);
+    expect(copied).toEqual({ outputs: [early], missingOutputs: [] });
   });
 
   test('a body that broke once is fetched again', async () => {

@@ -179,7 +179,7 @@ export type FileFetch =
       readonly etag: string | undefined;
     }
   | { readonly kind: 'missing'; /** 404. */ readonly message: string }
-  /** 400 or 403: ComfyUI will never serve this name. */
+  /** ComfyUI answers, and will never serve this file: 400, 403, a redirect, a part, something compressed. */
   | { readonly kind: 'unfetchable'; readonly message: string }
   | { readonly kind: 'unreachable'; readonly message: string };
 

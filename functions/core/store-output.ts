@@ -163,7 +163,10 @@ const judge = async (
         cause: unreachable(fetched.message),
       };
     case 'unfetchable':
-      return { kind: 'done', result: missing(file, `ComfyUI does not serve this name: ${fetched.message}`) };
+      return {
+        kind: 'done',
+        result: earlyOf(place, target) ?? missing(file, `ComfyUI does not serve it: ${fetched.message}`),
+      };
     case 'missing': {
       const early = earlyOf(place, target);
       if (early !== undefined) return { kind: 'done', result: early };

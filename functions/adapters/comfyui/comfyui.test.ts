@@ -223,7 +223,7 @@ describe('addresses', () => {
     });
     const endpoint = await answering(302, '', { location: `${elsewhere}/` });
     expect((await comfyUi.history(endpoint, PROMPT_ID)).kind).toBe('unreachable');
-    expect((await comfyUi.fetchFile(endpoint, file)).kind).toBe('unreachable');
+    expect((await comfyUi.fetchFile(endpoint, file)).kind).toBe('unfetchable');
     expect(followed).toBe(0);
   });
 });
@@ -346,13 +346,23 @@ describe('fetchFile', () => {
     [500, 'missing'],
     [400, 'unfetchable'],
     [403, 'unfetchable'],
-    [204, 'unreachable'],
-    [206, 'unreachable'],
-    [301, 'unreachable'],
+    [204, 'unfetchable'],
+    [206, 'unfetchable'],
+    [226, 'unfetchable'],
+    [301, 'unfetchable'],
+    [304, 'unfetchable'],
+    [501, 'unfetchable'],
     [502, 'unreachable'],
+    [503, 'unreachable'],
     [401, 'unreachable'],
+    [429, 'unreachable'],
   ] as const)('HTTP %i is %s', async (status, kind) => {
     expect((await comfyUi.fetchFile(await answering(status, ''), file)).kind).toBe(kind);
+  });
+
+  test('a compressed file is unfetchable: it could unfold into any size', async () => {
+    const endpoint = await answering(200, gzipSync('x'), { 'content-encoding': 'gzip' });
+    expect((await comfyUi.fetchFile(endpoint, file)).kind).toBe('unfetchable');
   });
 
   test('a body that is cut, or stops, fails its reader', async () => {

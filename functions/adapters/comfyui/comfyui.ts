@@ -107,12 +107,17 @@ const lengthOf = (response: IncomingMessage): number | undefined => {
   return header !== undefined && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
 };
 
-/** What ComfyUI says of a file other than giving it. A 500 is a defect of this file; a gateway's 502 is not. */
+/** About the way to ComfyUI for now: who may ask, how often, and a gateway that has no ComfyUI behind it. */
+const isAboutTheWay = (status: number): boolean => status > 501 || [401, 407, 408, 425, 429].includes(status);
+
+/**
+ * What ComfyUI says of a file other than giving it. A 500 is a defect of this file; a gateway's 502 is not. What
+ * stays the same however often it is asked (no content, a part, a redirect) fails this output, and not the job.
+ */
 const fileRefusal = (status: number): FileFetch => {
   const message = `the worker answered HTTP ${status}`;
   if (status === 404 || status === 410 || status === 500) return { kind: 'missing', message };
-  const isRefusal = status >= 400 && status < 500 && ![401, 407, 408, 425, 429].includes(status);
-  return isRefusal ? { kind: 'unfetchable', message } : { kind: 'unreachable', message };
+  return { kind: isAboutTheWay(status) ? 'unreachable' : 'unfetchable', message };
 };
 
 const readFile = (response: IncomingMessage): FileFetch => {
@@ -122,7 +127,7 @@ const readFile = (response: IncomingMessage): FileFetch => {
   }
   response.destroy();
   if (response.statusCode !== 200) return fileRefusal(response.statusCode ?? 0);
-  return { kind: 'unreachable', message: 'the worker answered a compressed file' };
+  return { kind: 'unfetchable', message: 'the worker answered a compressed file' };
 };
 
 /**
