@@ -1,5 +1,5 @@
 /** The page in a real browser, against the whole pipeline. */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,6 +9,7 @@ import { startPipeline, type Pipeline } from './support/pipeline.ts';
 import { waitUntil } from './support/wait.ts';
 
 const WAIT_MS = 20_000;
+jest.setTimeout(3 * WAIT_MS);
 
 let folder: string;
 let pipeline: Pipeline;
@@ -47,6 +48,11 @@ const generate = async (page: Page, seed: string): Promise<void> => {
   await page.getByTestId('seed').fill(seed);
   await page.getByTestId('generate').click();
 };
+/** Changes what the page submits on its way, to what no form field can say. */
+const editSubmission = (page: Page, edit: (body: string) => string): Promise<unknown> =>
+  page.route('**/api/v1/tasks', (route) =>
+    route.continue({ postData: edit(route.request().postData() ?? '') }),
+  );
 /** The number that the page shows, or -1 while it shows none. */
 const percentage = async (page: Page): Promise<number> => {
   const [text] = await page.getByTestId('percentage').allTextContents();
@@ -102,6 +108,8 @@ test('Generate shows the node, the steps and a percentage that only rises, then 
 
 test('a refresh in mid-run goes on with the same job, at no lower percentage', async () => {
   await open(async (page) => {
+    // Long enough to be in mid-run after the refresh on a busy machine too.
+    await editSubmission(page, (body) => body.replace('"steps": 20', '"steps": 50'));
     await generate(page, '1002');
     await reaches(page, 20);
     const job = await runningJob(page);
@@ -155,10 +163,6 @@ test('an animation is shown as one, and stays in the gallery when the next job r
 });
 
 describe('what is refused', () => {
-  const editSubmission = (page: Page, edit: (body: string) => string): Promise<unknown> =>
-    page.route('**/api/v1/tasks', (route) =>
-      route.continue({ postData: edit(route.request().postData() ?? '') }),
-    );
   const toldAs = async (page: Page, text: RegExp): Promise<void> => {
     await visible(page.getByTestId('error'));
     expect(await page.getByTestId('error').textContent()).toMatch(text);

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import {
   chromium,
@@ -12,7 +13,8 @@ import {
 } from 'playwright-core';
 import { projectRoot } from '../../demo/build.ts';
 
-const packageFile = path.join(projectRoot, 'node_modules/@sparticuz/chromium/package.json');
+const require = createRequire(import.meta.url);
+const packageFile = path.resolve(require.resolve('@sparticuz/chromium'), '../../../package.json');
 
 /**
  * Not the package's own list, which turns the same-origin policy off (a missing CORS header would pass) and puts
