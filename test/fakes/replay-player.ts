@@ -1,15 +1,9 @@
 /** The process inside the replayed ComfyUI: plays one prompt after the other, with a queue and a history. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
-import {
-  asObject,
-  frameText,
-  type Json,
-  type RecordedLine,
-  type RecordedPrompt,
-  type Recording,
-} from './recording.ts';
+import { asObject, frameText, type Json, type RecordedLine, type Recording } from './recording.ts';
 import { announcedFile, filesOf, type ReplayFile } from './replay-files.ts';
+import { outputNodesOf, scoreOf, type Score } from './replay-score.ts';
 
 export interface ReplayOptions {
   /** 1 = as recorded, 0 = without pauses (default). */
@@ -18,12 +12,6 @@ export interface ReplayOptions {
   readonly pauseBefore?: (frameText: string) => boolean;
   /** Which frames are sent; all by default. */
   readonly sends?: (frameText: string) => boolean;
-}
-
-/** A recording as it is played: its first accepted prompt, and what ComfyUI sent about it. */
-interface Score {
-  readonly prompt: RecordedPrompt;
-  readonly lines: readonly RecordedLine[];
 }
 
 interface Run {
@@ -45,25 +33,6 @@ const rewriteBinary = (frame: Buffer, from: string, to: string): Buffer => {
   head.writeUInt32BE(PREVIEW_WITH_METADATA, 0);
   head.writeUInt32BE(metadata.length, 4);
   return Buffer.concat([head, metadata, frame.subarray(8 + length)]);
-};
-
-const isOf = (line: RecordedLine, prompt: RecordedPrompt): boolean => {
-  if (line.ms < prompt.postedAt || line.ms > prompt.endedAt + 1) return false;
-  if (line.event !== undefined || line.binary !== undefined) return true;
-  return frameText(line)?.includes(prompt.promptId) ?? false;
-};
-
-const scoreOf = (recording: Recording): Score => {
-  const prompt = recording.prompts.find((p) => p.clientId === recording.clientId);
-  if (prompt === undefined) throw new Error(`${recording.name} has no prompt to play`);
-  return { prompt, lines: recording.socketLines.filter((line) => isOf(line, prompt)) };
-};
-
-/** The nodes that ComfyUI was going to run as outputs, whichever of them it came to. */
-const outputNodesOf = ({ entry }: RecordedPrompt): unknown[] => {
-  const tuple = entry?.['prompt'];
-  const listed: unknown = Array.isArray(tuple) ? tuple[4] : undefined;
-  return Array.isArray(listed) ? listed : Object.keys(asObject(entry?.['outputs']));
 };
 
 const isEnd = (text: string): boolean => text.includes('"executing"') && text.includes('"node":null');
