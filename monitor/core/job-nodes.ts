@@ -70,9 +70,17 @@ export const finishNode = (turn: Turn, job: Job, nodeId: string, ids: NodeIds = 
   noteRun(job, run === undefined ? 0 : -1, turn.now);
 };
 
+/** A node whose frames came first, in a wrong order or without their beginning, was cached all the same. */
+const relabelCached = (turn: Turn, job: Job, nodeId: string): void => {
+  if (job.nodes.get(nodeId)?.state === 'running') finishNode(turn, job, nodeId);
+  const run = job.nodes.get(nodeId);
+  if (run?.state === 'finished') job.nodes.set(nodeId, { ...run, state: 'cached' });
+};
+
 export const cacheNodes = (turn: Turn, job: Job, nodeIds: readonly string[]): void => {
   job.cachedSeen = true;
   for (const nodeId of nodeIds) {
+    if (job.nodes.has(nodeId)) relabelCached(turn, job, nodeId);
     if (job.nodes.has(nodeId) || !roomFor(turn, job, nodeId)) continue;
     const run = {
       nodeId,
