@@ -23,6 +23,22 @@ const checkNode = (id: string, node: unknown): string | undefined => {
   return refusal === undefined ? undefined : `payload node ${short(id)} uses ${classType}: ${refusal}`;
 };
 
+/** Levels of objects and lists, the payload itself being the first. Real workflows have about six. */
+const MAX_DEPTH = 100;
+
+const isContainer = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !isLosslessNumber(value);
+
+/** Level by level, because recursion would fall to what it looks for. ComfyUI recurses, and answers 500 to it. */
+const isTooDeep = (workflow: object): boolean => {
+  let level: readonly object[] = [workflow];
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) return true;
+    level = level.flatMap((container) => Object.values(container).filter(isContainer));
+  }
+  return false;
+};
+
 /** One line that says what is wrong with an API-format workflow, or undefined. */
 export const checkWorkflow = (workflow: unknown): string | undefined => {
   if (workflow === undefined) return 'payload is missing; send the API-format workflow there';
@@ -30,6 +46,7 @@ export const checkWorkflow = (workflow: unknown): string | undefined => {
   if (Array.isArray(workflow['nodes']) && Array.isArray(workflow['links'])) {
     return 'payload is a UI-format export; in ComfyUI use Workflow → Export (API) and send that';
   }
+  if (isTooDeep(workflow)) return `payload is nested more than ${MAX_DEPTH} levels deep`;
   const nodes = Object.entries(workflow);
   if (nodes.length === 0) return 'payload holds no node';
   for (const [id, node] of nodes) {

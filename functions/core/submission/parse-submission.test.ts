@@ -95,6 +95,20 @@ describe('a submission', () => {
     expect(refusal(body(`"payload":${deep}`))).toMatch(/^400 the body is (nested too deeply|not valid JSON)/);
   });
 
+  test.each([
+    ['lists', '[', ']'],
+    ['objects', '{"a":', '}'],
+  ])('%s nested a hundred levels pass, one more is refused with one line', (_name, open, close) => {
+    // The payload, the node and its inputs are the first three levels.
+    const nested = (levels: number): string => {
+      const value = `${open.repeat(levels - 3)}1${close.repeat(levels - 3)}`;
+      return body(`"payload":{"1":{"class_type":"A","inputs":{"x":${value}}}}`);
+    };
+    expect(parseSubmission(nested(100)).kind).toBe('ok');
+    expect(refusal(nested(101))).toBe('400 payload is nested more than 100 levels deep');
+    expect(refusal(nested(1500))).toBe('400 payload is nested more than 100 levels deep');
+  });
+
   test('ten thousand nodes pass', () => {
     const nodes = Array.from(
       { length: 10_000 },
