@@ -159,7 +159,11 @@ export type PromptSubmission =
       readonly nodeType?: string;
     }
   /** It may or may not be queued: look it up before trying again. */
-  | { readonly kind: 'unknown'; readonly message: string }
+  | {
+      readonly kind: 'unknown';
+      readonly message: string;
+      /** Of the answer, where one came at all. */ readonly httpStatus?: number;
+    }
   /** The connection was refused: it is certainly not queued. */
   | { readonly kind: 'unreachable'; readonly message: string };
 

@@ -166,6 +166,14 @@ describe('submitPrompt', () => {
     expect((await comfyUi.submitPrompt(endpoint, '{}')).kind).toBe(kind);
   });
 
+  test('an unknown outcome keeps the status it was answered with', async () => {
+    expect(await comfyUi.submitPrompt(await answering(500, ''), '{}')).toEqual({
+      kind: 'unknown',
+      message: 'the worker answered HTTP 500',
+      httpStatus: 500,
+    });
+  });
+
   test('a refused connection and an unknown name are certain: nothing was queued', async () => {
     for (const endpoint of [await closedEndpoint(), 'http://nobody.invalid:8188']) {
       const answer = await comfyUi.submitPrompt(endpoint, '{}');

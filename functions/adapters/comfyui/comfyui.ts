@@ -72,7 +72,8 @@ const readSubmission = async (response: IncomingMessage, options: HttpOptions): 
   const isRefusal = status >= 400 && status < 500;
   if (status !== 200 && (!isRefusal || NOT_THE_WORKFLOW.has(status))) {
     response.destroy();
-    return { kind: isRefusal ? 'unreachable' : 'unknown', message: `the worker answered HTTP ${status}` };
+    const message = `the worker answered HTTP ${status}`;
+    return isRefusal ? { kind: 'unreachable', message } : { kind: 'unknown', message, httpStatus: status };
   }
   if (status === 200) return readAcceptance(await readText(response, MAX_BODY_BYTES, options));
   return readRejection(status, await readText(response, MAX_BODY_BYTES, options).catch(() => ''));

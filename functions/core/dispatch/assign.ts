@@ -1,11 +1,12 @@
 /** Gives one pending job to one idle worker: two conditional writes, then POST /prompt. */
-import { SCHEMA_VERSION, type PipelineEvent } from '../../../shared-types/index.ts';
+import type { PipelineEvent } from '../../../shared-types/index.ts';
 import { pushToFollowers } from '../followers.ts';
 import { snapshotOf } from '../job-snapshot.ts';
 import type { Job, JobFailure } from '../job.ts';
 import type { PromptSubmission, QueueEntry } from '../ports.ts';
 import { requeuedAt } from '../requeued-at.ts';
 import { settleFailure } from '../settle-failure.ts';
+import { taskEventBase } from '../task-event.ts';
 import type { Worker } from '../worker.ts';
 import type { DispatchDependencies } from './ports.ts';
 import { promptBody } from './prompt-body.ts';
@@ -80,22 +81,10 @@ const assignJob = (job: Job, worker: Worker, promptId: string, deps: DispatchDep
     },
   });
 
-const dispatchedEvent = (job: Job, deps: DispatchDependencies): PipelineEvent<'Task Dispatched'> => ({
+const dispatchedEvent = (job: Job): PipelineEvent<'Task Dispatched'> => ({
   detailType: 'Task Dispatched',
   detail: {
-    eventId: deps.ids.uuid(),
-    schemaVersion: SCHEMA_VERSION,
-    timestamp: job.updatedAt,
-    sequence: job.revision,
-    promptId: job.promptId,
-    clientId: job.clientId,
-    workerId: job.workerId,
-    jobId: job.jobId,
-    attempt: job.attempt,
-    userId: job.userId,
-    sessionId: job.sessionId,
-    workflowId: job.workflowId,
-    priority: job.priority,
+    ...taskEventBase(job, 'Task Dispatched'),
     queuedMs: Math.max(0, Date.parse(job.updatedAt) - Date.parse(job.queuedAt)),
   },
 });
@@ -104,7 +93,7 @@ const dispatchedEvent = (job: Job, deps: DispatchDependencies): PipelineEvent<'T
 const announce = async (job: Job, deps: DispatchDependencies): Promise<void> => {
   await pushToFollowers(job, snapshotOf(job, undefined), deps);
   try {
-    await deps.publisher.publish([dispatchedEvent(job, deps)]);
+    await deps.publisher.publish([dispatchedEvent(job)]);
   } catch (error) {
     deps.logger.warn('dispatch.not-announced', { jobId: job.jobId, reason: String(error) });
   }
@@ -135,6 +124,11 @@ const fail = async (
   await deps.workers.release(worker.workerId, job.jobId, job.attempt);
 };
 
+type UnknownOutcome = Extract<PromptSubmission, { kind: 'unknown' }>;
+
+/** `choked`: a 5xx from a worker that is well otherwise and has not the prompt, so that the workflow is suspect. */
+type Outcome = PromptSubmission | { readonly kind: 'choked'; readonly message: string };
+
 /**
  * A POST whose outcome is unknown may have been queued (ComfyUI can answer 500 and run it): look the id up.
  * Absent is answered as a failed dispatch, which the retry policy repeats under a new prompt_id.
@@ -142,9 +136,10 @@ const fail = async (
 const settleUnknown = async (
   job: Job,
   worker: Worker,
-  message: string,
+  unknown: UnknownOutcome,
   deps: DispatchDependencies,
-): Promise<PromptSubmission> => {
+): Promise<Outcome> => {
+  const { message, httpStatus = 0 } = unknown;
   const found = await deps.comfyUi.findPrompt(worker.endpoint, job.promptId ?? '');
   deps.logger.warn('dispatch.unknown-outcome', {
     jobId: job.jobId,
@@ -152,7 +147,8 @@ const settleUnknown = async (
     message,
     found,
   });
-  if (found === 'absent' || found === 'unreachable') return { kind: 'unknown', message };
+  if (found === 'absent' && httpStatus >= 500) return { kind: 'choked', message };
+  if (found === 'absent' || found === 'unreachable') return unknown;
   return { kind: 'accepted', droppedNodes: [] };
 };
 
@@ -161,12 +157,12 @@ const submit = async (
   worker: Worker,
   workflow: string | undefined,
   deps: DispatchDependencies,
-): Promise<PromptSubmission> => {
+): Promise<Outcome> => {
   if (workflow === undefined)
     return { kind: 'rejected', message: 'the stored workflow is gone; submit the task again' };
   const identity = { promptId: job.promptId ?? '', clientId: worker.clientId, attempt: job.attempt };
   const first = await deps.comfyUi.submitPrompt(worker.endpoint, promptBody(job, workflow, identity));
-  return first.kind === 'unknown' ? settleUnknown(job, worker, first.message, deps) : first;
+  return first.kind === 'unknown' ? settleUnknown(job, worker, first, deps) : first;
 };
 
 /** The dispatch failed: a retry is spent, and the worker left alone for a while. */
@@ -184,7 +180,7 @@ const giveUp = async (
 const concludeSubmission = async (
   job: Job,
   worker: Worker,
-  submission: PromptSubmission,
+  submission: Outcome,
   deps: DispatchDependencies,
 ): Promise<Assignment> => {
   switch (submission.kind) {
@@ -199,6 +195,10 @@ const concludeSubmission = async (
       return { kind: 'dispatched' };
     case 'rejected':
       await fail(job, worker, { reason: 'badWorkflow', ...rejectionOf(submission) }, deps);
+      return { kind: 'jobFailed' };
+    case 'choked':
+      // The worker is not avoided: one workflow would sideline every worker that it is tried on.
+      await fail(job, worker, { reason: 'dispatchFailed', message: submission.message }, deps);
       return { kind: 'jobFailed' };
     case 'unknown':
       return giveUp(job, worker, submission.message, deps);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { PipelineError } from '../errors.ts';
-import type { JobStore } from '../ports.ts';
+import type { ComfyUi, JobStore } from '../ports.ts';
+import { uuidV5 } from '../uuid-v5.ts';
 import {
   createDispatchWorld,
   WORKFLOW,
@@ -93,9 +94,9 @@ describe('what ComfyUI is sent', () => {
       workerId: 'w1',
       clientId: 'monitor-w1',
     });
-    expect(world.publisher.events.map(({ detailType }) => detailType)).toEqual([
-      'Task Submitted',
-      'Task Dispatched',
+    expect(world.publisher.events).toMatchObject([
+      { detailType: 'Task Submitted' },
+      { detailType: 'Task Dispatched', detail: { eventId: uuidV5(`${jobId}:1:Task Dispatched`) } },
     ]);
   });
 
@@ -158,6 +159,40 @@ describe('what ComfyUI answers', () => {
     expect(second).toMatchObject({ attempt: 2, endpoint: world.endpointOf('w2') });
     expect(await world.entriesOf(jobId)).toEqual([]);
   });
+
+  test('HTTP 500 from a worker that is well: the job spends a retry, and its worker serves the next', async () => {
+    const world = createDispatchWorld();
+    await world.addWorker('w1');
+    const poison = await world.addJob();
+    const good = await world.addJob();
+    world.comfyUi.script('serverError');
+    expect(await dispatchPending(world.deps)).toMatchObject({ dispatched: 1 });
+    expect(world.job(poison)).toMatchObject({ status: 'pending', retryCount: 1, attempt: 1 });
+    expect(world.job(good)).toMatchObject({ status: 'assigned', workerId: 'w1' });
+    expect(world.table.allWorkers()[0]).toMatchObject({ avoidUntil: null });
+  });
+
+  test.each(['unknownLost', 'serverError'] as const)(
+    '%s from a worker that then answers nothing: it is avoided',
+    async (outcome) => {
+      const world = createDispatchWorld();
+      const endpoint = await world.addWorker('w1');
+      await world.addJob();
+      world.comfyUi.script(outcome);
+      const { submitPrompt } = world.deps.comfyUi;
+      const comfyUi: ComfyUi = {
+        ...world.deps.comfyUi,
+        submitPrompt: async (...prompt) => {
+          const answer = await submitPrompt(...prompt);
+          world.comfyUi.down.add(endpoint);
+          return answer;
+        },
+        findPrompt: async (...lookup) => world.comfyUi.findPrompt(...lookup),
+      };
+      await dispatchPending({ ...world.deps, comfyUi });
+      expect(world.table.allWorkers()[0]).toMatchObject({ avoidUntil: world.clock.iso(30_000) });
+    },
+  );
 
   test('nothing at all: put back without spending a retry, at once to another worker, and this one is avoided', async () => {
     const world = createDispatchWorld();

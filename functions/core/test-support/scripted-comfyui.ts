@@ -3,9 +3,10 @@ import type { ComfyUi, PromptLookup } from '../ports.ts';
 
 /**
  * `unknownQueued`: it queued the prompt, and its answer was lost. `unknownLost`: neither happened.
- * `unreachable`: the connection was refused.
+ * `serverError`: HTTP 500, and it was not queued. `unreachable`: the connection was refused.
  */
-export type SubmitScript = 'accept' | 'reject' | 'unknownQueued' | 'unknownLost' | 'unreachable';
+export type SubmitScript =
+  'accept' | 'reject' | 'unknownQueued' | 'unknownLost' | 'serverError' | 'unreachable';
 
 export interface Submitted {
   readonly endpoint: string;
@@ -85,7 +86,9 @@ export const createScriptedComfyUi = (): ScriptedComfyUi => {
           return { kind: 'rejected', message: 'Value not in list', nodeId: '4', nodeType: 'KSampler' };
         case 'unknownQueued':
         case 'unknownLost':
-          return { kind: 'unknown', message: 'HTTP 500' };
+          return { kind: 'unknown', message: 'the answer was lost' };
+        case 'serverError':
+          return { kind: 'unknown', message: 'HTTP 500', httpStatus: 500 };
         case 'unreachable':
           return refused;
       }
