@@ -48,6 +48,27 @@ describe('$connect authorizer', () => {
     });
   });
 
+  const withoutAudience = (): JWTPayload => ({ iss: issuer, sub: 'user-1', exp: now() + 300 });
+
+  test('the audience may be one of several, or the client_id of a token without audience', async () => {
+    const good: JWTPayload[] = [
+      { ...valid(), aud: ['another', audience] },
+      { ...withoutAudience(), client_id: audience },
+    ];
+    for (const claims of good) expect(await authorize(await token(claims))).toBeDefined();
+  });
+
+  test('another client_id, or a client_id beside the audience of another, is refused with 401', async () => {
+    const bad: JWTPayload[] = [
+      withoutAudience(),
+      { ...withoutAudience(), client_id: 'another' },
+      { ...withoutAudience(), client_id: `${audience}x` },
+      { ...valid(), aud: 'another', client_id: audience },
+      { ...valid(), aud: [], client_id: audience },
+    ];
+    for (const claims of bad) await expect(authorize(await token(claims))).rejects.toThrow(/^Unauthorized$/);
+  });
+
   test('a clock that differs by less than a minute is forgiven, more is not', async () => {
     await expect(authorize(await token({ ...valid(), exp: now() - 30 }))).resolves.toBeDefined();
     await expect(authorize(await token({ ...valid(), exp: now() - 90 }))).rejects.toThrow('Unauthorized');

@@ -1,9 +1,10 @@
 /** Lambda authorizer of $connect: a token of any OIDC issuer, checked against the issuer's own keys. */
-import { createRemoteJWKSet, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { Logger } from '../core/ports.ts';
 
 export interface AuthorizeDependencies {
   readonly issuer: string;
+  /** What `aud` must name, or `client_id` in a token without `aud`. */
   readonly audience: string;
   /** Public keys of the issuer. */
   readonly keys: JWTVerifyGetKey;
@@ -62,6 +63,18 @@ const allow = (principalId: string, resource: string): AuthorizerAnswer => ({
   },
 });
 
+/**
+ * As the JWT authorizer of an HTTP API has it, so that one token opens both: `client_id` counts only when there is
+ * no `aud` (access tokens of Cognito have none).
+ */
+const isForAudience = (payload: JWTPayload, audience: string): boolean => {
+  const claimed: unknown = payload.aud ?? payload['client_id'];
+  return Array.isArray(claimed) ? claimed.includes(audience) : claimed === audience;
+};
+
+const isSubject = (subject: unknown): subject is string =>
+  typeof subject === 'string' && subject !== '' && subject.length <= 128;
+
 /** API Gateway answers the handshake with 401 for this very message, and with 500 for any other. */
 const unauthorized = (): Error => new Error('Unauthorized');
 
@@ -74,14 +87,14 @@ export const createAuthorizeConnectionHandler =
     try {
       const { payload } = await jwtVerify(token, keys, {
         issuer,
-        audience,
         algorithms: ALGORITHMS,
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         requiredClaims: ['sub', 'exp'],
       });
-      if (typeof payload.sub === 'string' && payload.sub !== '' && payload.sub.length <= 128) {
+      if (isForAudience(payload, audience) && isSubject(payload.sub)) {
         return allow(payload.sub, event.methodArn);
       }
+      logger.warn('authorize.refused', { reason: 'audience or subject' });
     } catch (error) {
       logger.warn('authorize.refused', { reason: error instanceof Error ? error.name : 'unknown' });
     }
