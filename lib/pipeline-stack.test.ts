@@ -49,6 +49,15 @@ describe.each(['local', 'dev', 'prod'] as const)('the template of %s', (stage) =
     expect([...types].filter((type) => !knownTypes.includes(type))).toEqual([]);
   });
 
+  test('can stand in several regions of one account, which share the names of CloudFront', () => {
+    const names = template.resources
+      .filter(({ type }) => type.startsWith('AWS::CloudFront::'))
+      .flatMap(({ properties }) => Object.values(properties) as Properties[])
+      .flatMap(({ Name: name }) => (name === undefined ? [] : [JSON.stringify(name)]));
+    expect(names).toHaveLength(2);
+    expect(names.filter((name) => !name.includes('{"Ref":"AWS::Region"}'))).toEqual([]);
+  });
+
   test('stays far below the limits of CloudFormation', () => {
     expect(template.resources.length).toBeLessThan(400);
     expect(JSON.stringify(template.json).length).toBeLessThan(500_000);

@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib/core';
+import { Duration, Stack } from 'aws-cdk-lib/core';
 import * as cloudfront from 'aws-cdk-lib/aws-cloudfront';
 import { S3BucketOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
 import type { Bucket, IBucket } from 'aws-cdk-lib/aws-s3';
@@ -57,16 +57,22 @@ export class MediaCdn extends Construct {
     this.#acknowledge();
   }
 
-  #accessControl({ stage }: StageConfig): cloudfront.S3OriginAccessControl {
+  #accessControl(config: StageConfig): cloudfront.S3OriginAccessControl {
     return new cloudfront.S3OriginAccessControl(this, 'AccessControl', {
-      originAccessControlName: `${stage}-comfyui-media`,
+      originAccessControlName: this.#nameIn(config),
       signing: cloudfront.Signing.SIGV4_ALWAYS,
     });
   }
 
-  #headers({ stage, corsOrigins: origins }: StageConfig): cloudfront.ResponseHeadersPolicy {
+  /** CloudFront knows one namespace for all regions of an account. At most 64 characters. */
+  #nameIn({ stage }: StageConfig): string {
+    return `${stage}-comfyui-media-${Stack.of(this).region}`;
+  }
+
+  #headers(config: StageConfig): cloudfront.ResponseHeadersPolicy {
+    const { corsOrigins: origins } = config;
     return new cloudfront.ResponseHeadersPolicy(this, 'Headers', {
-      responseHeadersPolicyName: `${stage}-comfyui-media`,
+      responseHeadersPolicyName: this.#nameIn(config),
       comment: 'Nothing sniffed, nothing run, read by the pages of this stage',
       securityHeadersBehavior: {
         contentTypeOptions: { override: true },
