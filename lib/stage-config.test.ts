@@ -63,10 +63,10 @@ describe.each(['dev', 'prod'])('stage %s', (stage) => {
     },
   );
 
-  test('serves its media over https and refuses loopback workers', () => {
+  test('serves its media over https and refuses workers that functions without a VPC cannot reach', () => {
     const config = loadStageConfig({ ...nothing, stage, ...issued });
     expect(config.cdnScheme).toBe('https');
-    expect(config.workerAddressPolicy).not.toBe('any');
+    expect(config.workerAddressPolicy).toBe('public');
   });
 
   test('never opens itself to every origin, whether by its own list or by an input', () => {

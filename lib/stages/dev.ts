@@ -1,7 +1,7 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { StageSettings } from '../stage-settings.ts';
 
-/** A shared account for trying things out: goes away when asked, and may be small. */
+/** A shared account for trying things out: may be small, and goes with its stack, once the buckets were emptied: CloudFormation deletes no bucket with objects. */
 export const dev: StageSettings = {
   account: undefined,
   removal: 'destroy',
@@ -11,7 +11,8 @@ export const dev: StageSettings = {
   archiveDays: 7,
   mediaExpiryDays: 30,
   workflowExpiryDays: 30,
-  workerAddressPolicy: 'private',
+  // The functions run in no VPC, so a private address leads nowhere.
+  workerAddressPolicy: 'public',
   storeTempOutputs: false,
   // Pages under development; name others with -c corsOrigins=
   corsOrigins: ['http://localhost:3000', 'http://localhost:5173', 'http://localhost:8080'],

@@ -11,6 +11,7 @@ export const prod: StageSettings = {
   archiveDays: 30,
   mediaExpiryDays: 365,
   workflowExpiryDays: 365,
+  // The functions run in no VPC, so a private address leads nowhere.
   workerAddressPolicy: 'public',
   storeTempOutputs: false,
   // None until named with -c corsOrigins=
