@@ -5,6 +5,7 @@ import { createFakeComfyUi } from '../adapters/comfyui/comfyui.fake.ts';
 import { createFakeMediaStore } from '../adapters/s3/media-store.fake.ts';
 import { storedOutput } from '../adapters/test-support/stored-output.ts';
 import { copyOutputs } from './copy-outputs.ts';
+import { PipelineError } from './errors.ts';
 import { outputIdOf } from './output-key.ts';
 import { peekBody } from './peek-body.ts';
 import type { ComfyUi } from './ports.ts';
@@ -106,6 +107,21 @@ describe('copying', () => {
     stage.comfyUi.answerNext('fetchFile', { kind: 'found', body: broken, length: 6, etag: '"6"' });
     const { outputs } = await copyOutputs({ files: [fileOf(0)], texts: [] }, target, stage);
     expect(outputs).toMatchObject([{ size: 6 }]);
+  });
+
+  test('a file that turns out beyond the limits is missing at once, with the reason', async () => {
+    const stage = createStage();
+    const reason = 'the file is larger than 3 bytes';
+    const endless = Readable.from(
+      (function* body() {
+        yield Buffer.alloc(8192);
+        throw new PipelineError('file.refused', reason, { retryable: false });
+      })(),
+    );
+    stage.comfyUi.answerNext('fetchFile', { kind: 'found', body: endless, length: undefined, etag: '"6"' });
+    const { missingOutputs } = await copyOutputs({ files: [fileOf(0)], texts: [] }, target, stage);
+    expect(missingOutputs).toMatchObject([{ filename: '0.png', error: reason }]);
+    expect(stage.clock.sleeps).toEqual([]);
   });
 
   test('a file without an ETag is copied anew each time: nothing says that it is the same', async () => {

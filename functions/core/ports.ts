@@ -177,6 +177,7 @@ export type HistoryLookup =
 export type FileFetch =
   | {
       readonly kind: 'found';
+      /** Fails with the code `file.refused` when the file turns out too large or too slow. */
       readonly body: Readable;
       /** Content-Length; undefined when the server named none. */
       readonly length: number | undefined;

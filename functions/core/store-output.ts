@@ -75,6 +75,8 @@ type FoundFile = Extract<FileFetch, { kind: 'found' }>;
 /** What went wrong with one try: the file's own fault, or the surroundings'. */
 type Try =
   | { readonly kind: 'done'; readonly result: OutputResult }
+  /** The file's own fault, and certain to happen again. */
+  | { readonly kind: 'refused'; readonly reason: string }
   | {
       readonly kind: 'again';
       readonly blame: 'file' | 'surroundings';
@@ -117,15 +119,18 @@ const tryCopy = async (
   found: FoundFile,
   deps: StoreDependencies,
 ): Promise<Try> => {
-  let isBroken = false;
-  found.body.once('error', () => {
-    isBroken = true;
+  let broken: Error | undefined;
+  found.body.once('error', (error) => {
+    broken = error;
   });
   try {
     return await copyOnce(file, place, found, deps);
   } catch (cause) {
+    if (broken instanceof PipelineError && broken.code === 'file.refused') {
+      return { kind: 'refused', reason: broken.message };
+    }
     const isLie = cause instanceof PipelineError && cause.code === 'media.length';
-    if (isBroken || isLie)
+    if (broken !== undefined || isLie)
       return { kind: 'again', blame: 'file', reason: 'the file arrived incomplete', cause };
     if (cause instanceof PipelineError && cause.retryable) {
       return { kind: 'again', blame: 'surroundings', reason: cause.message, cause };
@@ -163,10 +168,7 @@ const judge = async (
         cause: unreachable(fetched.message),
       };
     case 'unfetchable':
-      return {
-        kind: 'done',
-        result: earlyOf(place, target) ?? missing(file, `ComfyUI does not serve it: ${fetched.message}`),
-      };
+      return { kind: 'refused', reason: `ComfyUI does not serve it: ${fetched.message}` };
     case 'missing': {
       const early = earlyOf(place, target);
       if (early !== undefined) return { kind: 'done', result: early };
@@ -177,8 +179,8 @@ const judge = async (
 };
 
 /**
- * Copies one file from the worker to the media store, streaming. A file that is absent, cannot be served, or never
- * arrives whole is `missing`; storing again what is stored is a no-op.
+ * Copies one file from the worker to the media store, streaming. A file that is absent, cannot be served, never
+ * arrives whole, or is beyond the limits is `missing`; storing again what is stored is a no-op.
  * @throws PipelineError (retryable) when the worker or the store cannot be reached
  */
 export const storeFile = async (
@@ -191,6 +193,7 @@ export const storeFile = async (
   for (let tries = 1; ; tries += 1) {
     const judged = await judge(file, place, target, deps);
     if (judged?.kind === 'done') return judged.result;
+    if (judged?.kind === 'refused') return earlyOf(place, target) ?? missing(file, judged.reason);
     if (judged !== undefined) failures += 1;
     if (judged !== undefined && failures >= MAX_TRIES) {
       if (judged.blame === 'file') return earlyOf(place, target) ?? missing(file, judged.reason);

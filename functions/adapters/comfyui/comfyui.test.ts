@@ -389,6 +389,74 @@ describe('fetchFile', () => {
     }
   });
 
+  describe('beyond its limits', () => {
+    const limited = (maxBytes: number, deadlineMs: number) =>
+      createComfyUi({
+        addressPolicy: 'any',
+        clock,
+        timeoutMs: 2000,
+        fileLimits: { maxBytes, deadlineMs },
+      });
+
+    test('a file that says so is unfetchable, and one just within is not', async () => {
+      const endpoint = await answering(200, 'abc', { 'content-length': '3' });
+      expect(await limited(2, 60_000).fetchFile(endpoint, file)).toEqual({
+        kind: 'unfetchable',
+        message: 'the file is larger than 2 bytes',
+      });
+      const found = await limited(3, 60_000).fetchFile(endpoint, file);
+      if (found.kind !== 'found') throw new Error(found.kind);
+      expect((await buffer(found.body)).toString()).toBe('abc');
+    });
+
+    test('a file without end is cut at its size, or at its deadline, and the connection with it', async () => {
+      for (const [comfy, message] of [
+        [limited(100_000, 60_000), 'the file is larger than 100000 bytes'],
+        [limited(2 ** 40, 50), 'the file did not arrive within 50 ms'],
+      ] as const) {
+        let close: () => void = () => undefined;
+        const closed = new Promise<void>((resolve) => {
+          close = resolve;
+        });
+        const endpoint = await listen((_request, response) => {
+          const timer = setInterval(() => response.write(Buffer.alloc(16_384)), 5);
+          response.once('close', () => {
+            clearInterval(timer);
+            close();
+          });
+        });
+        const found = await comfy.fetchFile(endpoint, file);
+        if (found.kind !== 'found') throw new Error(found.kind);
+        await expect(buffer(found.body)).rejects.toMatchObject({ code: 'file.refused', message });
+        await closed;
+      }
+    });
+
+    test('the deadline is ten minutes of the injected clock, and ends with the body', async () => {
+      const waits: { ms: number; signal: AbortSignal | undefined; ring: () => void }[] = [];
+      const clockOf = {
+        now: () => clock.now(),
+        sleep: (ms: number, signal?: AbortSignal) =>
+          new Promise<void>((resolve, reject) => {
+            waits.push({ ms, signal, ring: resolve });
+            signal?.addEventListener('abort', () => reject(new Error('aborted')));
+          }),
+      };
+      const endpoint = await answering(200, 'abc');
+      const comfy = createComfyUi({ addressPolicy: 'any', clock: clockOf, timeoutMs: 2000 });
+      const late = await comfy.fetchFile(endpoint, file);
+      const wait = waits.find(({ ms }) => ms === 600_000);
+      if (late.kind !== 'found' || wait === undefined) throw new Error(late.kind);
+      wait.ring();
+      await expect(once(late.body, 'close')).rejects.toMatchObject({ code: 'file.refused' });
+      waits.length = 0;
+      const whole = await comfy.fetchFile(endpoint, file);
+      if (whole.kind !== 'found') throw new Error(whole.kind);
+      await buffer(whole.body);
+      expect(waits.find(({ ms }) => ms === 600_000)?.signal?.aborted).toBe(true);
+    });
+  });
+
   test('a body without a length is still a body', async () => {
     const endpoint = await listen((_request, response) => {
       response.write('a');

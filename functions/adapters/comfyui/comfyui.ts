@@ -17,6 +17,7 @@ import type {
   PromptSubmission,
 } from '../../core/ports.ts';
 import type { AddressPolicy } from '../../core/worker-address.ts';
+import { boundedBody, tooLargeMessage, type FileLimits } from './bounded-body.ts';
 import { readText, send, WorkerHttpError, type HttpOptions } from './http-request.ts';
 import { readRejection } from './prompt-rejection.ts';
 
@@ -25,12 +26,16 @@ export interface ComfyUiOptions {
   readonly clock: Clock;
   /** Milliseconds for the head of an answer, and for a JSON body in all; 10 s by default. */
   readonly timeoutMs?: number;
+  /** Of each file; 2 GiB and 10 minutes by default. */
+  readonly fileLimits?: FileLimits;
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const MIB = 1024 * 1024;
 const MAX_HISTORY_BYTES = 32 * MIB;
 const MAX_BODY_BYTES = 16 * MIB;
+/** Below the 15 minutes of a Lambda, so that the other outputs of the job can still be stored. */
+const FILE_LIMITS: FileLimits = { maxBytes: 2048 * MIB, deadlineMs: 10 * 60_000 };
 
 /** About the way to ComfyUI, not about what was asked: a gateway that is not ready, closed, or busy. */
 const NOT_THE_WORKFLOW = new Set([401, 403, 404, 405, 407, 408, 425, 429]);
@@ -121,14 +126,24 @@ const fileRefusal = (status: number): FileFetch => {
   return { kind: isAboutTheWay(status) ? 'unreachable' : 'unfetchable', message };
 };
 
-const readFile = (response: IncomingMessage): FileFetch => {
-  const encoding = response.headers['content-encoding'] ?? 'identity';
-  if (response.statusCode === 200 && encoding === 'identity') {
-    return { kind: 'found', body: response, length: lengthOf(response), etag: response.headers.etag };
-  }
-  response.destroy();
+/** Why the head alone rules the file out, or undefined. */
+const headRefusal = (response: IncomingMessage, { maxBytes }: FileLimits): FileFetch | undefined => {
   if (response.statusCode !== 200) return fileRefusal(response.statusCode ?? 0);
-  return { kind: 'unfetchable', message: 'the worker answered a compressed file' };
+  if ((response.headers['content-encoding'] ?? 'identity') !== 'identity') {
+    return { kind: 'unfetchable', message: 'the worker answered a compressed file' };
+  }
+  if ((lengthOf(response) ?? 0) <= maxBytes) return undefined;
+  return { kind: 'unfetchable', message: tooLargeMessage(maxBytes) };
+};
+
+const readFile = (response: IncomingMessage, limits: FileLimits, clock: Clock): FileFetch => {
+  const refusal = headRefusal(response, limits);
+  if (refusal !== undefined) {
+    response.destroy();
+    return refusal;
+  }
+  const body = boundedBody(response, limits, clock);
+  return { kind: 'found', body, length: lengthOf(response), etag: response.headers.etag };
 };
 
 /**
@@ -139,6 +154,7 @@ export const createComfyUi = ({
   addressPolicy,
   clock,
   timeoutMs = DEFAULT_TIMEOUT_MS,
+  fileLimits = FILE_LIMITS,
 }: ComfyUiOptions): ComfyUi => {
   const options: HttpOptions = { addressPolicy, clock, timeoutMs };
 
@@ -172,7 +188,7 @@ export const createComfyUi = ({
     history,
     fetchFile: async (endpoint, file) => {
       try {
-        return readFile(await send(viewUrl(endpoint, file), undefined, options));
+        return readFile(await send(viewUrl(endpoint, file), undefined, options), fileLimits, clock);
       } catch (error) {
         return { kind: 'unreachable', message: reasonOf(error) };
       }
