@@ -179,15 +179,13 @@ describe('what ComfyUI answers', () => {
       const endpoint = await world.addWorker('w1');
       await world.addJob();
       world.comfyUi.script(outcome);
-      const { submitPrompt } = world.deps.comfyUi;
       const comfyUi: ComfyUi = {
-        ...world.deps.comfyUi,
+        ...world.comfyUi,
         submitPrompt: async (...prompt) => {
-          const answer = await submitPrompt(...prompt);
+          const answer = await world.comfyUi.submitPrompt(...prompt);
           world.comfyUi.down.add(endpoint);
           return answer;
         },
-        findPrompt: async (...lookup) => world.comfyUi.findPrompt(...lookup),
       };
       await dispatchPending({ ...world.deps, comfyUi });
       expect(world.table.allWorkers()[0]).toMatchObject({ avoidUntil: world.clock.iso(30_000) });
