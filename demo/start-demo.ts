@@ -1,5 +1,5 @@
 /** The whole pipeline on one machine: embedded AWS, workers, page. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { startEmbeddedAws, type EmbeddedAws, type EmbeddedAwsOptions } from '../local/embedded-aws.ts';
@@ -203,9 +203,13 @@ export const startDemo = async (options: DemoOptions): Promise<Demo> => {
   }
 };
 
-/** Written once all is ready, removed on the way out: its presence says that the demo runs. */
+/**
+ * Written once all is ready, removed on the way out: its presence says that the demo runs. Renamed into place, so that
+ * whoever waits for it never reads half of it.
+ */
 const writeEndpoints = async (file: string, endpoints: Endpoints, cleanup: Cleanup): Promise<void> => {
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(endpoints, null, 2)}\n`);
+  await writeFile(`${file}.new`, `${JSON.stringify(endpoints, null, 2)}\n`);
+  await rename(`${file}.new`, file);
   cleanup.add(() => rm(file, { force: true }));
 };

@@ -1,7 +1,7 @@
 /** Accepts a task: after it answered, the task is durable and will be dispatched. */
 import type { PipelineEvent, SubmitTaskResponse } from '../../../shared-types/index.ts';
-import { SCHEMA_VERSION } from '../../../shared-types/index.ts';
 import type { Job } from '../job.ts';
+import { taskEventBase } from '../task-event.ts';
 import type { Clock, EventPublisher, Ids, JobStore, Logger, QueueStore, WorkflowStore } from '../ports.ts';
 import type { Submission } from './parse-submission.ts';
 
@@ -49,23 +49,9 @@ const newJob = (jobId: string, userId: string, { fields }: AcceptedSubmission, n
   connections: [],
 });
 
-const submittedEvent = (job: Job, eventId: string): PipelineEvent<'Task Submitted'> => ({
+const submittedEvent = (job: Job): PipelineEvent<'Task Submitted'> => ({
   detailType: 'Task Submitted',
-  detail: {
-    eventId,
-    schemaVersion: SCHEMA_VERSION,
-    timestamp: job.createdAt,
-    sequence: job.revision,
-    promptId: null,
-    clientId: null,
-    workerId: null,
-    jobId: job.jobId,
-    attempt: 0,
-    userId: job.userId,
-    sessionId: job.sessionId,
-    workflowId: job.workflowId,
-    priority: job.priority,
-  },
+  detail: taskEventBase(job, 'Task Submitted'),
 });
 
 /**
@@ -84,7 +70,7 @@ export const submitTask = async (
   await queue.put({ jobId: job.jobId, priority: job.priority, queuedAt: now, notBefore: null });
   await jobs.create(job);
   try {
-    await publisher.publish([submittedEvent(job, ids.uuid())]);
+    await publisher.publish([submittedEvent(job)]);
   } catch (error) {
     logger.warn('task.wake-up-failed', { jobId: job.jobId, reason: String(error) });
   }
