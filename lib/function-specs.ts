@@ -97,7 +97,7 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
 
 const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
   'submit-task': {
-    // A body of 10 MB is parsed here: memory buys the processor for it.
+    // A body of 4 MB is parsed here: memory buys the processor for it.
     timeoutSeconds: 29,
     memoryMb: 1024,
     env: ['tableName', 'workflowBucketName', 'eventBusName'],
