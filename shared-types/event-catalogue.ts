@@ -55,7 +55,7 @@ export const eventCatalogue = {
     schema: monitor.monitorHeartbeatSchema,
     consumers: ['monitor-init'],
     delivery: transient,
-    archived: false,
+    archived: true,
   },
   'Monitor Stopped': {
     origin: 'monitor',
@@ -83,14 +83,14 @@ export const eventCatalogue = {
     schema: monitor.nodeExecutingSchema,
     consumers: ['job-progress'],
     delivery: transient,
-    archived: false,
+    archived: true,
   },
   'Node Executed': {
     origin: 'monitor',
     schema: monitor.nodeExecutedSchema,
     consumers: ['job-progress'],
     delivery: transient,
-    archived: false,
+    archived: true,
   },
   'Images Generated': {
     origin: 'monitor',
