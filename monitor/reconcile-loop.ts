@@ -81,12 +81,13 @@ export class ReconcileLoop {
     if (reduction.events.length > 0) publish(reduction.events);
   }
 
-  /** A step is all or nothing, so a frame that cannot be reduced is as one that never came. */
+  /** A step is all or nothing, so a frame or an answer that cannot be reduced is as one that never came. */
   #drain(): void {
     const { guard } = this.#dependencies;
     for (const { input, at } of this.#inbox.splice(0)) {
       if (input.kind === 'frame') guard(input.frame.type, () => this.#step(input, at));
       else if (input.kind === 'binary') guard('binary', () => this.#step(input, at));
+      else if (input.kind === 'poll') guard(`answer:${input.result.kind}`, () => this.#step(input, at));
       else this.#step(input, at);
     }
   }

@@ -160,6 +160,25 @@ describe('a monitor beside a ComfyUI', () => {
     expect(warnings).toEqual([{ code: 'monitor.frameQuarantined', type, error: 'RangeError' }]);
   });
 
+  test('counts a REST answer that its reducer fails on, and asks again', async () => {
+    bench = await openBench('model-free-fast');
+    let failures = 0;
+    const monitor = await bench.start(true, {
+      reduce: (state, input, now, newId) => {
+        if (input.kind === 'poll' && input.result.kind === 'history' && failures < 2) {
+          failures += 1;
+          throw new RangeError('cannot reduce');
+        }
+        return reduce(state, input, now, newId);
+      },
+    });
+    await bench.submit(job('job-answer'));
+    await until('the job ended', ended(bench, 'job-answer'));
+    expectSound(bench.eventsOf('job-answer'));
+    expect(failures).toBe(2);
+    expect(monitor.metrics.value('frames_quarantined_total', 'answer:history')).toBe(2);
+  });
+
   test('says what became of a job that a restart of ComfyUI took with it', async () => {
     bench = await openBench('text-to-image', { pauseBefore: (t) => t.includes('"value":2,"max":8') });
     await bench.start();
