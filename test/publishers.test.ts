@@ -19,7 +19,10 @@ const publishedBy = (folder: string, pattern: RegExp): Set<string> =>
   new Set(sourcesOf(folder).flatMap((text) => [...text.matchAll(pattern)].map((match) => match[1] ?? '')));
 
 const published = {
-  monitor: publishedBy('monitor', /(?:emit|end|close|publish|finish)[A-Za-z]*\(\s*turn,\s*(?:job,\s*)?'([A-Z][A-Za-z ]+)'/g),
+  monitor: publishedBy(
+    'monitor',
+    /(?:emit|end|close|publish|finish)[A-Za-z]*\(\s*turn,\s*(?:job,\s*)?'([A-Z][A-Za-z ]+)'/g,
+  ),
   pipeline: publishedBy('functions', /detailType: '([A-Z][A-Za-z ]+)'/g),
 };
 
