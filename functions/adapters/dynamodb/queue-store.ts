@@ -2,7 +2,7 @@
 import { DeleteCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import type { QueueEntry, QueueStore } from '../../core/ports.ts';
-import { expiryOf, readRow, type StoreOptions } from './table.ts';
+import { expiryOf, readRows, type StoreOptions } from './table.ts';
 
 const entryRowSchema = z.object({
   jobId: z.string(),
@@ -19,6 +19,7 @@ const entryKey = ({ jobId, priority, queuedAt }: QueueEntry) => ({
 export const createQueueStore = ({
   table: { client, tableName: TableName },
   clock,
+  logger,
 }: StoreOptions): QueueStore => ({
   put: async (entry) => {
     const Item = { ...entryKey(entry), ...entry, expiresAt: expiryOf(clock.now()) };
@@ -35,7 +36,7 @@ export const createQueueStore = ({
         ...(after === undefined ? {} : { ExclusiveStartKey: entryKey(after) }),
       }),
     );
-    return Items.map((item) => readRow(entryRowSchema, item));
+    return readRows(entryRowSchema, Items, logger);
   },
   remove: async (entry) => {
     await client.send(new DeleteCommand({ TableName, Key: entryKey(entry) }));

@@ -1,6 +1,6 @@
 /** One contract for the stores: what holds for the table must hold for the fakes, or tests over fakes prove nothing. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { Job } from '../../core/job.ts';
 import type { QueueEntry } from '../../core/ports.ts';
 import { createFakeClock, type FakeClock } from '../../core/test-support/fake-clock.ts';
@@ -539,5 +539,41 @@ describe('what stands in the table is not trusted', () => {
       code: 'row.invalid',
       message: expect.stringContaining('userId'),
     });
+  });
+
+  test('a row of the queue or of the workers that does not read is told and left out of its list', async () => {
+    const told: unknown[] = [];
+    const logger = {
+      info: () => undefined,
+      warn: () => undefined,
+      error: (code: string) => void told.push(code),
+    };
+    const options = { table: dynalite.table, clock: createFakeClock(), logger };
+    const [queue, workers] = [createQueueStore(options), createWorkerStore(options)];
+    const bad = freshId();
+    const AT = '2026-11-22T10:00:00.000Z';
+    await put({
+      pk: 'QUEUE',
+      sk: `00#0#${bad}`,
+      jobId: bad,
+      priority: 'high',
+      queuedAt: AT,
+      notBefore: null,
+    });
+    await put({ pk: 'WORKERS', sk: bad, workerId: bad, status: 'asleep' });
+    const entry = { jobId: freshId(), priority: 5, queuedAt: AT, notBefore: null };
+    await queue.put(entry);
+    expect(await queue.list(100)).toContainEqual(entry);
+    expect((await workers.list()).map(({ workerId }) => workerId)).not.toContain(bad);
+    expect(told).toEqual(['row.invalid', 'row.invalid']);
+    await expect(
+      createQueueStore({ table: dynalite.table, clock: options.clock }).list(100),
+    ).rejects.toMatchObject({ code: 'row.invalid' });
+    for (const Key of [
+      { pk: 'QUEUE', sk: `00#0#${bad}` },
+      { pk: 'WORKERS', sk: bad },
+    ]) {
+      await dynalite.table.client.send(new DeleteCommand({ TableName: dynalite.table.tableName, Key }));
+    }
   });
 });

@@ -14,7 +14,7 @@ import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type * as z from 'zod';
 import { PipelineError } from '../../core/errors.ts';
-import type { Clock } from '../../core/ports.ts';
+import type { Clock, Logger } from '../../core/ports.ts';
 
 export interface Table {
   readonly tableName: string;
@@ -24,6 +24,8 @@ export interface Table {
 export interface StoreOptions {
   readonly table: Table;
   readonly clock: Clock;
+  /** Told of rows that a list leaves out. Without it such a row makes the list throw. */
+  readonly logger?: Logger;
 }
 
 /** Jobs and all that belongs to them are kept this long after the last change. */
@@ -70,3 +72,23 @@ export const readRow = <S extends z.ZodType>(
   const what = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`;
   throw new PipelineError('row.invalid', `stored item ${where}: ${what}`, { retryable: false });
 };
+
+/**
+ * Reads the rows of a list that others depend on: one that does not read is logged and left out, so that it cannot
+ * stop every pass of the dispatcher.
+ * @throws PipelineError `row.invalid` when there is no logger
+ */
+export const readRows = <S extends z.ZodType>(
+  schema: S,
+  rows: readonly Readonly<Record<string, unknown>>[],
+  logger: Logger | undefined,
+): z.infer<S>[] =>
+  rows.flatMap((row) => {
+    try {
+      return [readRow(schema, row)];
+    } catch (error) {
+      if (logger === undefined || !(error instanceof PipelineError)) throw error;
+      logger.error(error.code, { reason: error.message });
+      return [];
+    }
+  });

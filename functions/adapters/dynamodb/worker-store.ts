@@ -3,7 +3,7 @@ import { GetCommand, QueryCommand, UpdateCommand, type UpdateCommandInput } from
 import * as z from 'zod';
 import type { WorkerRegistration, WorkerStore } from '../../core/ports.ts';
 import type { Worker, WorkerReport } from '../../core/worker.ts';
-import { expiryOf, readRow, whenConditionHolds, type StoreOptions } from './table.ts';
+import { expiryOf, readRow, readRows, whenConditionHolds, type StoreOptions } from './table.ts';
 
 const workerRowSchema = z.object({
   workerId: z.string(),
@@ -62,6 +62,7 @@ const used = (expressions: string, values: Readonly<Record<string, unknown>>): R
 export const createWorkerStore = ({
   table: { client, tableName: TableName },
   clock,
+  logger,
 }: StoreOptions): WorkerStore => {
   const reportValues = ({ bootId, sequence, timestamp }: WorkerReport) => ({
     ':boot': bootId,
@@ -179,7 +180,7 @@ export const createWorkerStore = ({
             ...(ExclusiveStartKey === undefined ? {} : { ExclusiveStartKey }),
           }),
         );
-        workers.push(...(page.Items ?? []).map((item) => readRow(workerRowSchema, item)));
+        workers.push(...readRows(workerRowSchema, page.Items ?? [], logger));
         ExclusiveStartKey = page.LastEvaluatedKey;
       } while (ExclusiveStartKey !== undefined);
       return workers;
