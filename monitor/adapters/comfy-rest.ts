@@ -10,6 +10,7 @@ import {
   systemStatsSchema,
 } from '../../shared-types/index.ts';
 import { MonitorError } from '../monitor-error.ts';
+import { withDeadline } from './deadline.ts';
 import type { Poll, PollFailure, PollResult } from '../core/monitor-input.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -32,35 +33,38 @@ const invalidAnswer = (message: string): MonitorError =>
   new MonitorError('comfyAnswerInvalid', message, { retryable: true });
 
 /** Reads at most `MAX_BODY_BYTES` after decompression, whatever Content-Length claims. */
-const readBody = async (response: Response): Promise<string> => {
+const readBody = async (response: Response, signal: AbortSignal): Promise<string> => {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  if (response.body === null) return '';
-  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw invalidAnswer('the answer is too long');
-    chunks.push(chunk);
+  const reader = response.body?.getReader();
+  const hangUp = (): void => void reader?.cancel().catch(() => undefined);
+  signal.addEventListener('abort', hangUp, { once: true });
+  for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
+    size += part.value.length;
+    if (size > MAX_BODY_BYTES) {
+      hangUp();
+      throw invalidAnswer('the answer is too long');
+    }
+    chunks.push(part.value);
   }
+  signal.throwIfAborted();
   return Buffer.concat(chunks).toString('utf8');
 };
 
-const getJson = async (url: string, signal: AbortSignal): Promise<unknown> => {
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  try {
-    const response = await fetch(url, {
-      signal: limited,
-      redirect: 'error',
-      headers: { accept: 'application/json' },
-    });
-    const body = await readBody(response);
-    if (response.status !== 200) throw invalidAnswer(`status ${response.status}`);
-    const json = readComfyUiJson(body);
-    if (json.kind === 'invalid') throw invalidAnswer('the answer is no JSON');
-    return json.value;
-  } catch (error) {
-    throw asMonitorError(error);
-  }
+const fetchJson = async (url: string, signal: AbortSignal): Promise<unknown> => {
+  const headers = { accept: 'application/json' };
+  const response = await fetch(url, { signal, redirect: 'error', headers });
+  const body = await readBody(response, signal);
+  if (response.status !== 200) throw invalidAnswer(`status ${response.status}`);
+  const json = readComfyUiJson(body);
+  if (json.kind === 'invalid') throw invalidAnswer('the answer is no JSON');
+  return json.value;
 };
+
+const getJson = (url: string, signal: AbortSignal): Promise<unknown> =>
+  withDeadline(signal, TIMEOUT_MS, (limited) => fetchJson(url, limited)).catch((error: unknown) => {
+    throw asMonitorError(error);
+  });
 
 const PATHS = {
   systemStats: '/system_stats',

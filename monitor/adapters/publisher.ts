@@ -11,6 +11,7 @@ import type {
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { monitorSource } from '../../shared-types/index.ts';
 import type { MonitorEvent } from '../core/monitor-state.ts';
+import { withDeadline } from './deadline.ts';
 import type { Metrics } from './metrics.ts';
 import { OutgoingLines, type Departure } from './outgoing-lines.ts';
 
@@ -163,8 +164,10 @@ export class Publisher {
     const { client, busName, workerId } = this.#dependencies;
     const Entries = batch.map(({ event }) => entryOf(event, busName, workerId));
     try {
-      const abortSignal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
-      const answer = await client.send(new PutEventsCommand({ Entries }), { abortSignal });
+      const command = new PutEventsCommand({ Entries });
+      const answer = await withDeadline(this.#stopping.signal, CALL_TIMEOUT_MS, (abortSignal) =>
+        client.send(command, { abortSignal }),
+      );
       for (const [index, departure] of batch.entries()) this.#judge(departure, answer.Entries?.[index]);
     } catch (error) {
       if (!this.#stopping.signal.aborted) this.#refused(batch, nameOf(error));
