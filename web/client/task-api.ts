@@ -85,9 +85,19 @@ export const createTaskApi = (options: TaskApiOptions): TaskApi => {
     const token = await resolveToken(options.token);
     const headers = new Headers(init.headers);
     if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.requestTimeoutMs)]);
-    const response = await send(`${base}${path}`, { ...init, headers, signal });
-    return { status: response.status, text: await response.text() };
+    // Not AbortSignal.any over AbortSignal.timeout: Node 20 may collect the timeout before it fires.
+    const controller = new AbortController();
+    const abort = (): void => controller.abort();
+    const timer = setTimeout(abort, options.requestTimeoutMs);
+    options.signal.addEventListener('abort', abort, { once: true });
+    if (options.signal.aborted) abort();
+    try {
+      const response = await send(`${base}${path}`, { ...init, headers, signal: controller.signal });
+      return { status: response.status, text: await response.text() };
+    } finally {
+      clearTimeout(timer);
+      options.signal.removeEventListener('abort', abort);
+    }
   };
 
   const request = async (path: string, init: RequestInit): Promise<unknown> => {
