@@ -1,4 +1,3 @@
-/* oxlint-disable no-new -- a construct is created for its place in the tree, not for its value */
 import { CfnOutput, Stack } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
 import type { EventConsumer } from '../shared-types/event-catalogue.ts';

@@ -1,4 +1,3 @@
-/* oxlint-disable no-new -- a construct is created for its place in the tree, not for its value */
 import { Duration } from 'aws-cdk-lib/core';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as sqs from 'aws-cdk-lib/aws-sqs';

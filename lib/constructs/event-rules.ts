@@ -1,4 +1,3 @@
-/* oxlint-disable no-new -- a construct is created for its place in the tree, not for its value */
 import { Duration } from 'aws-cdk-lib/core';
 import * as events from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';

@@ -1,4 +1,3 @@
-/* oxlint-disable no-new -- a construct is created for its place in the tree, not for its value */
 import { CfnResource, Duration, Stack } from 'aws-cdk-lib/core';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';

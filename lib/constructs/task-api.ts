@@ -1,4 +1,3 @@
-/* oxlint-disable no-new -- a construct is created for its place in the tree, not for its value */
 import { Duration, RemovalPolicy } from 'aws-cdk-lib/core';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import * as apigateway from 'aws-cdk-lib/aws-apigatewayv2';
