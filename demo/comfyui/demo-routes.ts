@@ -4,6 +4,7 @@ import type { PodRequest, Reply } from './http-exchange.ts';
 import { emptyReply, jsonReply } from './http-exchange.ts';
 import { isRequestFailure, isRunFailure, REQUEST_FAILURES, RUN_FAILURES } from './failure-plan.ts';
 import type { Pod } from './pod.ts';
+import type { JsonObject } from './python-json.ts';
 
 const failNextSchema = z.object({
   kind: z.enum([...RUN_FAILURES, ...REQUEST_FAILURES]),
@@ -12,13 +13,14 @@ const failNextSchema = z.object({
 });
 const crashSchema = z.object({ restartAfterMs: z.number().min(0).optional() });
 const stallSchema = z.object({ on: z.boolean() });
+const holdSchema = z.object({ afterSteps: z.number().int().min(0) });
 const rejectSchema = z.object({ status: z.number().int().min(400).max(599) });
 
 const DEFAULT_AFTER_STEPS = 2;
 
 export async function demoRoute(pod: Pod, request: PodRequest): Promise<Reply> {
   if (request.method === 'GET' && request.path === '/demo/state') {
-    return jsonReply({ open_sockets: pod.hub.openSockets, queue_remaining: pod.queue.remaining });
+    return jsonReply(stateOf(pod));
   }
   if (request.method !== 'POST') return emptyReply(405);
   const body = await readPlainJson(request);
@@ -33,6 +35,11 @@ export async function demoRoute(pod: Pod, request: PodRequest): Promise<Reply> {
       });
     case '/demo/stall':
       return parsed(stallSchema, body, ({ on }) => pod.hub.stall(on));
+    case '/demo/hold':
+      return parsed(holdSchema, body, ({ afterSteps }) => pod.options.hold.set(afterSteps));
+    case '/demo/release':
+      pod.options.hold.release();
+      return jsonReply({ ok: true });
     case '/demo/drop-sockets':
       pod.hub.dropAll();
       return jsonReply({ ok: true });
@@ -42,6 +49,14 @@ export async function demoRoute(pod: Pod, request: PodRequest): Promise<Reply> {
     default:
       return emptyReply(404);
   }
+}
+
+function stateOf(pod: Pod): JsonObject {
+  return {
+    open_sockets: pod.hub.openSockets,
+    queue_remaining: pod.queue.remaining,
+    held: pod.options.hold.isHolding,
+  };
 }
 
 function failNext(pod: Pod, wish: z.infer<typeof failNextSchema>): void {

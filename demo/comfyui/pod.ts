@@ -9,11 +9,13 @@ import type { QueueItem } from './prompt-queue.ts';
 import { PromptRun } from './prompt-run.ts';
 import type { RunEnvironment, RunSettings } from './run-environment.ts';
 import { SocketHub } from './socket-hub.ts';
+import type { StepHold } from './step-hold.ts';
 
 export type Log = (event: string, details?: object) => void;
 
 export interface PodOptions extends RunSettings {
   readonly folders: Folders;
+  readonly hold: StepHold;
   /** Between `execution_success` and the history entry, in milliseconds. */
   readonly historyDelayMs: number;
   readonly now: () => number;
@@ -99,6 +101,7 @@ export class Pod {
       settings: options,
       tempPrefix: this.tempPrefix,
       failures: this.failures,
+      hold: options.hold,
       interrupt: this.interrupt,
       signal: this.lifetime.signal,
       now: options.now,
@@ -130,6 +133,12 @@ export class Pod {
       case 'interrupt':
         throw new Interrupted();
     }
+  }
+
+  /** The running prompt ends at its next step, also where a hold keeps it from taking one. */
+  interruptRun(): void {
+    this.interrupt.requested = true;
+    this.options.hold.lookAgain();
   }
 
   /** The queue stands still from now on, the running prompt runs "for ever"; HTTP goes on as if nothing were. */

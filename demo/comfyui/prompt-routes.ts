@@ -89,7 +89,7 @@ export async function postInterrupt(pod: Pod, request: PodRequest): Promise<Repl
   const body = bytes.length > 0 ? await readJsonObject({ ...request, body: async () => bytes }) : {};
   const id = body['prompt_id'];
   const named = id !== undefined && id !== null && id !== '';
-  if (!named || (typeof id === 'string' && pod.queue.isRunning(id))) pod.interrupt.requested = true;
+  if (!named || (typeof id === 'string' && pod.queue.isRunning(id))) pod.interruptRun();
   return emptyReply();
 }
 

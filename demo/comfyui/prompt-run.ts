@@ -39,6 +39,7 @@ export class PromptRun {
   private graph: RunGraph;
   private list: ExecutionList;
   private planned: PlannedFailure | undefined;
+  private stepsBegun = 0;
   private stepsReported = 0;
   private lastPreviewAt = Number.NEGATIVE_INFINITY;
 
@@ -208,11 +209,20 @@ export class PromptRun {
 
   private async step(node: NodeIdentity, value: number, max: number, options: StepOptions): Promise<void> {
     await this.pause(options.delayMs ?? this.env.settings.stepDelayMs);
+    await this.passHold();
     this.throwIfInterrupted();
+    this.stepsBegun += 1;
     const preview = this.wantsPreview(options) ? await encodePng(options.preview()) : null;
     this.reporter.step(node, value, max, preview);
     this.stepsReported += 1;
     if (this.planned && this.stepsReported >= this.planned.afterSteps) this.strikeNow();
+    await this.passHold();
+  }
+
+  private passHold(): Promise<void> {
+    const { hold, interrupt, signal } = this.env;
+    const steps = (): number => this.stepsBegun;
+    return hold.pass(steps, () => interrupt.requested, signal);
   }
 
   private wantsPreview(

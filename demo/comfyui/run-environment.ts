@@ -4,6 +4,7 @@ import type { FailurePlan, PlannedFailure } from './failure-plan.ts';
 import type { Catalogue } from './node-catalogue.ts';
 import type { Folders } from './output-files.ts';
 import type { SocketHub } from './socket-hub.ts';
+import type { StepHold } from './step-hold.ts';
 
 export interface RunSettings {
   readonly stepDelayMs: number;
@@ -20,6 +21,7 @@ export interface RunEnvironment {
   readonly settings: RunSettings;
   readonly tempPrefix: string;
   readonly failures: FailurePlan;
+  readonly hold: StepHold;
   /** Set by POST /interrupt. */
   readonly interrupt: { requested: boolean };
   /** Fires when the pod goes away or its worker dies. */

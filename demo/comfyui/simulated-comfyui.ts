@@ -17,6 +17,7 @@ import { Pod } from './pod.ts';
 import type { QueueSnapshot } from './prompt-queue.ts';
 import { toPlain } from './python-json.ts';
 import { answer } from './routes.ts';
+import { StepHold } from './step-hold.ts';
 
 export interface SimulatedComfyUiOptions {
   /** 0 (the default) takes a free one. */
@@ -66,6 +67,10 @@ export interface SimulatedComfyUi {
   rejectNext(status: number): void;
   /** The next job (or POST) fails in this way. Run failures strike after `afterSteps` steps, default 2. */
   failNext(kind: FailureKind, details?: Omit<Partial<PlannedFailure>, 'kind'>): void;
+  /** Each job, the running one too, waits once it has taken so many steps; again moves the line. Outlives a crash. */
+  hold(afterSteps: number): void;
+  /** All go on, and none is held any more. */
+  release(): void;
   /** Cuts all sockets (1006); clients may come back at once. */
   loseSocket(): void;
   /** As GET /history, as plain objects: digits of numbers beyond 2^53 are lost. */
@@ -101,6 +106,7 @@ export async function startSimulatedComfyUi(
 class Lifecycle {
   readonly folders: Folders;
   readonly failures = new FailurePlan();
+  readonly hold = new StepHold();
   readonly options: SimulatedComfyUiOptions;
   pod: Pod;
   port: number;
@@ -122,6 +128,7 @@ class Lifecycle {
     const { options } = this;
     return {
       folders: this.folders,
+      hold: this.hold,
       stepDelayMs: options.stepDelayMs ?? 120,
       modelLoadDelayMs: options.modelLoadDelayMs ?? 0,
       historyDelayMs: options.historyDelayMs ?? 0,
@@ -235,6 +242,8 @@ function handleOf(lifecycle: Lifecycle, base: string): SimulatedComfyUi {
     killWorkerThread: () => lifecycle.pod.killWorker(),
     rejectNext: (status) => lifecycle.failures.reject(status),
     failNext: (kind, details) => planFailure(lifecycle.failures, kind, details ?? {}),
+    hold: (afterSteps) => lifecycle.hold.set(afterSteps),
+    release: () => lifecycle.hold.release(),
     loseSocket: () => lifecycle.pod.hub.dropAll(),
     history: () => toPlain(lifecycle.pod.queue.history()) as Record<string, unknown>,
     queue: () => toPlain(lifecycle.pod.queue.snapshot()) as QueueSnapshot,
