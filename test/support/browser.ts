@@ -102,9 +102,12 @@ const browserOfThisMachine = (): LaunchOptions | Promise<LaunchOptions> => {
   return process.platform === 'linux' && process.arch === 'x64' ? packagedBrowser() : { channel: 'chrome' };
 };
 
+/** For anything that a page or the browser is asked to do; a busy machine may need long. */
+const TIMEOUT_MS = 60_000;
+
 /** Ends with `close()`, and with this process. */
 export const launchBrowser = async (): Promise<Browser> =>
-  chromium.launch({ ...(await browserOfThisMachine()), args: ARGS, headless: true });
+  chromium.launch({ ...(await browserOfThisMachine()), args: ARGS, headless: true, timeout: TIMEOUT_MS });
 
 /** Builds the page into `outDir`: a folder of one's own, for others build into `dist/web` meanwhile. */
 export const buildPageInto = async (outDir: string): Promise<string> => {
@@ -153,6 +156,7 @@ export const visit = async (
   { expectedErrors = [], ...options }: VisitOptions = {},
 ): Promise<void> => {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(TIMEOUT_MS);
   const errors: string[] = [];
   try {
     const page = await context.newPage();
