@@ -18,7 +18,21 @@ export const ENV = {
   workerAddressPolicy: 'WORKER_ADDRESS_POLICY',
   /** `true` stores outputs of `type: temp` too. */
   storeTempOutputs: 'STORE_TEMP_OUTPUTS',
-  /** OIDC issuer URL and audience of the `$connect` authorizer. */
+  /** Bucket of the files that users upload for their workflows, behind nothing. */
+  uploadBucketName: 'UPLOAD_BUCKET_NAME',
+  /** `true` on the stage `local` alone: a request without credentials is the user `local`, who may do anything. */
+  openAccess: 'OPEN_ACCESS',
+  /** Prompts that wait in a worker's ComfyUI behind the one that runs, 0–8. */
+  prefetchDepth: 'PREFETCH_DEPTH',
+  /** Attempts of one user that workers may hold at once, 1–1000. */
+  maxRunningPerUser: 'MAX_RUNNING_PER_USER',
+  /** Like WORKER_ADDRESS_POLICY, for callback URLs and for the URLs of file inputs. */
+  outboundAddressPolicy: 'OUTBOUND_ADDRESS_POLICY',
+  /** JSON: the worker pools that are scaled; see `functions/core/scaling`. */
+  workerPools: 'WORKER_POOLS',
+  /** Secrets Manager secret with the keys of the providers; empty when no pool needs one. */
+  providerSecretArn: 'PROVIDER_SECRET_ARN',
+  /** OIDC issuer URL and audience of the tokens that callers send; empty when there are API keys only. */
   jwtIssuer: 'JWT_ISSUER',
   jwtAudience: 'JWT_AUDIENCE',
 } as const;

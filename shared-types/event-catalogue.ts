@@ -19,7 +19,8 @@ export type EventConsumer =
   | 'job-completion'
   | 'job-failure'
   | 'dispatch'
-  | 'task-metrics';
+  | 'task-metrics'
+  | 'deliver-callbacks';
 
 /** How a consumer is retried: EventBridge target limits (docs.aws.amazon.com/eventbridge, rule DLQ). */
 export interface DeliveryPolicy {
@@ -144,22 +145,22 @@ export const eventCatalogue = {
   'Task Completed': {
     origin: 'pipeline',
     schema: task.taskCompletedSchema,
-    consumers: ['task-metrics'],
-    delivery: transient,
+    consumers: ['task-metrics', 'deliver-callbacks'],
+    delivery: durable,
     archived: true,
   },
   'Task Failed': {
     origin: 'pipeline',
     schema: task.taskFailedSchema,
-    consumers: ['task-metrics'],
-    delivery: transient,
+    consumers: ['task-metrics', 'deliver-callbacks'],
+    delivery: durable,
     archived: true,
   },
   'Task Cancelled': {
     origin: 'pipeline',
     schema: task.taskCancelledSchema,
-    consumers: ['task-metrics'],
-    delivery: transient,
+    consumers: ['dispatch', 'task-metrics', 'deliver-callbacks'],
+    delivery: durable,
     archived: true,
   },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -1,4 +1,5 @@
 /** The public contract: events, pushes, task API, and ComfyUI's wire as far as we read it. */
+export * from './api-routes.ts';
 export * from './comfyui-frames.ts';
 export * from './comfyui-history.ts';
 export * from './comfyui-json.ts';

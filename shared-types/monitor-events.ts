@@ -24,6 +24,13 @@ export const monitorInitializedSchema = z
     devices: z.array(deviceSchema).max(16),
     queueRemaining: z.number().int().min(0).describe('Prompts queued or running.'),
     heartbeatIntervalSeconds: z.number().int().min(1),
+    tags: z
+      .array(z.string().max(64))
+      .max(16)
+      .optional()
+      .describe(
+        'Tags of the worker (WORKER_TAGS): a task that asks for tags goes to a worker that has them all.',
+      ),
   })
   .describe('A monitor is connected to its ComfyUI and ready for work.');
 

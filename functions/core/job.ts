@@ -16,6 +16,32 @@ export interface JobFailure {
   readonly exceptionType?: string;
 }
 
+/** What a job needs of the worker that runs it. */
+export interface JobNeeds {
+  /** `class_type`s of its workflow, sorted. */
+  readonly classes: readonly string[];
+  /** Model files that its workflow names, as it names them, sorted. */
+  readonly models: readonly string[];
+  /** Tags that the caller asked for; a worker must have all of them. */
+  readonly tags: readonly string[];
+}
+
+/** One attempt that has ended. */
+export interface EndedAttempt {
+  readonly attempt: number;
+  readonly workerId: string | null;
+  readonly promptId: string | null;
+  /** ISO 8601. */
+  readonly assignedAt: string | null;
+  readonly startedAt: string | null;
+  readonly endedAt: string;
+  readonly outcome: 'completed' | 'failed' | 'cancelled';
+  readonly failure: JobFailure | null;
+}
+
+/** Why the control plane told ComfyUI to end an attempt that would have gone on. */
+export type EndingReason = 'cancel' | 'timeout';
+
 /**
  * The job item. Small on purpose: DynamoDB bills the whole item on every write, so the workflow, the node
  * timeline and the full list of outputs live elsewhere.
@@ -51,6 +77,27 @@ export interface Job {
   readonly storingSince: string | null;
   /** Set when someone asked for cancellation. */
   readonly cancelRequestedAt: string | null;
+  /** Set when ComfyUI was told to end this attempt, for `endingReason`; the next attempt starts with null. */
+  readonly endingSince: string | null;
+  readonly endingReason: EndingReason | null;
+  /** Seconds that one attempt may run, from `startedAt` on; 1–86,400. */
+  readonly timeoutSeconds: number;
+  readonly needs: JobNeeds;
+  /** Files to upload to the worker before the prompt; how they are named is in the workflow store. */
+  readonly fileCount: number;
+  /** Told of the end of the job; checked when it was submitted and again at each call. */
+  readonly callbackUrl: string | null;
+  /** SHA-256 of the submission that an Idempotency-Key came with; null without one. */
+  readonly requestHash: string | null;
+  /** The job that this one repeats. */
+  readonly retryOf: string | null;
+  /** Oldest first; the attempt that runs is not among them. */
+  readonly attempts: readonly EndedAttempt[];
+  /**
+   * ISO 8601: when the sweep looks at the job although nothing was heard of it. Set while it is assigned or running,
+   * null otherwise. Indexed, so that the sweep finds just the jobs that are due.
+   */
+  readonly dueAt: string | null;
   readonly progress: JobProgress | null;
   /** Outputs stored before the end; the same output may stand in it twice (dedupe by outputId). */
   readonly earlyOutputs: readonly StoredOutput[];
@@ -78,8 +125,10 @@ export interface JobGuard {
 }
 
 export type JobPatch = Partial<
-  Omit<Job, 'jobId' | 'revision' | 'updatedAt' | 'connections' | 'earlyOutputs'>
+  Omit<Job, 'jobId' | 'revision' | 'updatedAt' | 'connections' | 'earlyOutputs' | 'attempts'>
 > & {
+  /** Appended to `attempts`. */
+  readonly addAttempt?: EndedAttempt;
   /** Appended to `earlyOutputs`. */
   readonly addEarlyOutputs?: readonly StoredOutput[];
   /** Starts a new attempt's early outputs from nothing. */

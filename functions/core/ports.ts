@@ -3,12 +3,15 @@ import type { Readable } from 'node:stream';
 import type {
   DetailType,
   HistoryEntry,
+  JobStatus,
   OutputFile,
   PipelineEvent,
   PushMessage,
 } from '../../shared-types/index.ts';
-import type { Job, JobChange, JobOutputs, JobUpdate } from './job.ts';
-import type { Worker, WorkerReport } from './worker.ts';
+import type { Job, JobChange, JobNeeds, JobOutputs, JobUpdate } from './job.ts';
+import type { Assignment, Worker, WorkerReport } from './worker.ts';
+import type { Catalogue } from './workflow/catalogue.ts';
+import type { FileInput } from './workflow/parameters.ts';
 
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -59,34 +62,99 @@ export interface ConnectionStore {
 
 export interface QueueEntry {
   readonly jobId: string;
+  readonly userId: string;
   readonly priority: number;
-  /** ISO 8601; age within a priority. */
+  /** ISO 8601; age. */
   readonly queuedAt: string;
   /** ISO 8601; not dispatched before this. */
   readonly notBefore: string | null;
+  readonly needs: JobNeeds;
 }
 
-/** Pending jobs in the order of dispatch: priority, then age. Read consistently: a lagging index loses wake-ups. */
+/**
+ * Pending jobs, a queue a user, in the order of dispatch within it (`queueRank`: priority with ageing, then age).
+ * Read consistently: a lagging index loses wake-ups.
+ */
 export interface QueueStore {
+  /** Writes the entry, then marks the user's queue as waiting. */
   put(entry: QueueEntry): Promise<void>;
-  /** The first `limit` entries, or the first after that one, which need not be there any more. */
-  list(limit: number, after?: QueueEntry): Promise<readonly QueueEntry[]>;
+  /** The first `limit` entries of a user, or the first after that one, which need not be there any more. */
+  list(userId: string, limit: number, after?: QueueEntry): Promise<readonly QueueEntry[]>;
   remove(entry: QueueEntry): Promise<void>;
+  /** Entries of a user, at most `max`. */
+  count(userId: string, max: number): Promise<number>;
+}
+
+/** What one user's job was charged when it was dispatched. */
+export interface Charge {
+  readonly jobId: string;
+  readonly attempt: number;
+  /** Milliseconds of ComfyUI that it was expected to take. */
+  readonly chargedMs: number;
+}
+
+/**
+ * A user's share of the workers, by start-time fair queueing: whoever has had least goes first.
+ * (P. Goyal, H. M. Vin, H. Cheng: Start-time Fair Queuing, SIGCOMM 1996.)
+ */
+export interface UserShare {
+  readonly userId: string;
+  /** Changes with each entry that is put; null when the user's queue was found empty. */
+  readonly waitingStamp: string | null;
+  readonly paused: boolean;
+  /** Finish tag: virtual milliseconds of ComfyUI that the user has been charged. */
+  readonly finishMs: number;
+  /** Start tag of the last dispatch; the greatest of all users is the virtual time. */
+  readonly startMs: number;
+  /** Moving average of what the user's jobs took, milliseconds; null before the first end. */
+  readonly averageMs: number | null;
+  /** Attempts that were given to workers and have not left them. */
+  readonly active: readonly Charge[];
+}
+
+export interface Shares {
+  /** The whole queue is paused by an operator. */
+  readonly paused: boolean;
+  readonly users: readonly UserShare[];
+}
+
+export interface ShareStore {
+  /** Consistent read of all. */
+  list(): Promise<Shares>;
+  get(userId: string): Promise<UserShare | undefined>;
+  /**
+   * Charges a dispatch: one conditional write that holds the cap and the order. False when the share has changed
+   * since it was read (`finishMs`), the job is active already, or `cap` attempts are.
+   */
+  claim(
+    share: UserShare,
+    claim: Charge & { readonly startMs: number; readonly cap: number },
+  ): Promise<boolean>;
+  /**
+   * The attempt left its worker after `actualMs` (null: unknown, or it never ran: nothing is charged for 0). Corrects
+   * the charge and the average. False when it was not active.
+   */
+  release(userId: string, jobId: string, attempt: number, actualMs: number | null): Promise<boolean>;
+  /** The queue was found empty: clears the mark unless an entry came in between. */
+  settleEmpty(userId: string, waitingStamp: string): Promise<void>;
+  setPaused(userId: string, paused: boolean): Promise<void>;
+  setAllPaused(paused: boolean): Promise<void>;
 }
 
 export interface WorkerRegistration extends WorkerReport {
   readonly endpoint: string;
   readonly comfyuiVersion: string | null;
+  readonly tags: readonly string[];
 }
 
 export interface WorkerStore {
   /**
    * Registers or refreshes; an older report of the same boot, or of an older boot, is refused. What the worker holds
-   * stays with it. `draining` ends with a new boot only.
+   * stays with it. `draining` and quarantine end with a new boot only.
    */
   register(registration: WorkerRegistration): Promise<'applied' | 'refused'>;
   /**
-   * Refreshes lastSeenAt; `available: false` makes the worker `failed`, true makes `failed`/`lost` idle or busy again.
+   * Refreshes lastSeenAt; `available: false` makes the worker `failed`, true makes `failed`/`lost` ready again.
    * `draining` and `stopped` stay what they are.
    */
   heartbeat(report: WorkerReport & { readonly available: boolean }): Promise<'applied' | 'refused'>;
@@ -95,14 +163,54 @@ export interface WorkerStore {
   get(workerId: string): Promise<Worker | undefined>;
   /** Consistent read of all. */
   list(): Promise<readonly Worker[]>;
-  /** Gives an idle worker to one attempt; false when another was faster. */
-  claim(workerId: string, jobId: string, attempt: number, at: string): Promise<boolean>;
-  /** Frees the worker of that attempt; false when it holds another, or none. */
-  release(workerId: string, jobId: string, attempt: number): Promise<boolean>;
+  /**
+   * Gives one slot of a ready worker to an attempt; false when it is not ready, holds that job already, or holds
+   * `depth` attempts.
+   * @param depth slots in all: 1 and the prefetch depth
+   */
+  claim(workerId: string, assignment: Assignment, depth: number): Promise<boolean>;
+  /** Frees the slot of that attempt and answers what it held; undefined when the worker does not hold it. */
+  release(workerId: string, jobId: string, attempt: number): Promise<Assignment | undefined>;
   /** Keeps a worker that could not be used out of the choice until then. */
   avoid(workerId: string, until: string): Promise<void>;
   /** Marks a silent worker lost if it has not been seen since `lastSeenAt`. */
   markLost(workerId: string, lastSeenAt: string): Promise<boolean>;
+  /** An operator's wish: `draining` true lets it finish and gives it nothing more. False when there is none. */
+  setDraining(workerId: string, draining: boolean): Promise<boolean>;
+  quarantine(workerId: string, bootId: string): Promise<boolean>;
+  setCatalogue(workerId: string, catalogueHash: string): Promise<void>;
+}
+
+/** What ComfyUIs can run, by content hash: pods alike share one. */
+export interface CatalogueStore {
+  /** A second put of the same hash changes nothing. */
+  put(hash: string, catalogue: Catalogue): Promise<void>;
+  get(hash: string): Promise<Catalogue | undefined>;
+}
+
+export interface TaskFilter {
+  readonly status?: JobStatus;
+  readonly workflowId?: string;
+  /** 1–100. */
+  readonly limit: number;
+  /** Opaque; from the page before. */
+  readonly cursor?: string;
+}
+
+/** Jobs by user and jobs that are due: indexes, so they lag by milliseconds and decide nothing. */
+export interface JobIndex {
+  /** Newest first. `invalidCursor` for a cursor that is not ours or another user's. */
+  list(
+    userId: string,
+    filter: TaskFilter,
+  ): Promise<
+    | { readonly kind: 'page'; readonly jobIds: readonly string[]; readonly cursor: string | undefined }
+    | { readonly kind: 'invalidCursor' }
+  >;
+  /** Jobs of a user by status, each counted once: one pass over the index. */
+  counts(userId: string): Promise<Readonly<Record<JobStatus, number>>>;
+  /** Jobs whose `dueAt` is not after `now` (ISO 8601), longest overdue first. */
+  due(now: string, limit: number): Promise<readonly string[]>;
 }
 
 export interface NodeTransition {
@@ -135,6 +243,95 @@ export interface OutputStore {
 export interface WorkflowStore {
   put(jobId: string, workflowText: string): Promise<void>;
   get(jobId: string): Promise<string | undefined>;
+  /** Files that must be on the worker before the prompt runs. */
+  putFiles(jobId: string, files: readonly JobFile[]): Promise<void>;
+  getFiles(jobId: string): Promise<readonly JobFile[] | undefined>;
+  /** URL from which a caller reads the workflow, for at most 15 minutes. */
+  urlOf(jobId: string): Promise<string>;
+}
+
+/** A file input of a workflow, checked and made absolute at submission. */
+export interface JobFile {
+  readonly nodeId: string;
+  readonly input: string;
+  readonly source:
+    | { readonly kind: 'file'; readonly key: string; readonly filename: string }
+    | { readonly kind: 'url'; readonly url: string };
+}
+
+export interface UploadTicket {
+  readonly fileId: string;
+  /** PUT the bytes here, with just these headers. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** ISO 8601; at most 15 minutes ahead. */
+  readonly expiresAt: string;
+}
+
+/** Files that users upload for their workflows; keys start with the user. */
+export interface UploadStore {
+  presign(request: {
+    readonly userId: string;
+    readonly fileId: string;
+    readonly filename: string;
+    readonly contentType: string;
+    /** Bytes, exactly. */
+    readonly size: number;
+  }): Promise<UploadTicket>;
+  /** The upload of that user, when its bytes are there. */
+  find(
+    userId: string,
+    fileId: string,
+  ): Promise<{ readonly key: string; readonly filename: string; readonly size: number } | undefined>;
+  open(key: string): Promise<{ readonly body: Readable; readonly size: number } | undefined>;
+}
+
+export interface StoredWorkflow {
+  readonly userId: string;
+  readonly workflowId: string;
+  /** JSON text, every digit as it was sent. */
+  readonly workflowText: string;
+  /** Parameter name → `<nodeId>.inputs.<input>`, one or several. */
+  readonly parameters: Readonly<Record<string, string | readonly string[]>>;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** Workflows that a user keeps under an id. */
+export interface StoredWorkflowStore {
+  put(workflow: StoredWorkflow): Promise<'created' | 'replaced'>;
+  get(userId: string, workflowId: string): Promise<StoredWorkflow | undefined>;
+  list(userId: string): Promise<readonly Omit<StoredWorkflow, 'workflowText'>[]>;
+  remove(userId: string, workflowId: string): Promise<boolean>;
+}
+
+export type ApiScope = 'tasks:read' | 'tasks:write' | 'workers:read' | 'keys:write' | 'admin';
+
+export interface ApiKey {
+  readonly keyId: string;
+  readonly userId: string;
+  readonly name: string;
+  readonly scopes: readonly ApiScope[];
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  readonly revokedAt: string | null;
+}
+
+/** API keys by the SHA-256 of the secret; the secret itself is nowhere. */
+export interface ApiKeyStore {
+  create(key: ApiKey, secretHash: string): Promise<void>;
+  findBySecret(secretHash: string): Promise<ApiKey | undefined>;
+  list(userId: string): Promise<readonly ApiKey[]>;
+  /** False when that user has no such key. Idempotent. */
+  revoke(userId: string, keyId: string, at: string): Promise<boolean>;
+}
+
+/** One-time tickets for the socket, by the SHA-256 of their secret. */
+export interface TicketStore {
+  create(secretHash: string, userId: string, expiresAt: string): Promise<void>;
+  /** The user of a ticket that was neither used nor has expired; it is used up by this call. */
+  redeem(secretHash: string, now: string): Promise<string | undefined>;
 }
 
 export interface EventPublisher {
@@ -193,6 +390,34 @@ export interface ComfyUi {
   submitPrompt(endpoint: string, body: string): Promise<PromptSubmission>;
   findPrompt(endpoint: string, promptId: string): Promise<PromptLookup>;
   history(endpoint: string, promptId: string): Promise<HistoryLookup>;
+  /**
+   * Asks ComfyUI to end one prompt and no other: `POST /api/jobs/{id}/cancel` where it exists, else deleted from the
+   * queue by id and, if it runs, interrupted by id. What became of it is for `findPrompt` and `history` to tell.
+   */
+  endPrompt(endpoint: string, promptId: string): Promise<'asked' | 'unreachable'>;
+  /**
+   * `POST /upload/image` into the input folder. Answers the name to write into the workflow, subfolder included.
+   */
+  uploadFile(
+    endpoint: string,
+    file: {
+      readonly body: Readable;
+      readonly size: number;
+      readonly filename: string;
+      readonly subfolder: string;
+    },
+  ): Promise<
+    | { readonly kind: 'uploaded'; readonly name: string }
+    | { readonly kind: 'rejected'; readonly message: string }
+    | { readonly kind: 'unreachable'; readonly message: string }
+  >;
+  /** The text of `/object_info`, at most 32 MB. */
+  objectInfo(
+    endpoint: string,
+  ): Promise<
+    | { readonly kind: 'found'; readonly text: string }
+    | { readonly kind: 'unavailable'; readonly message: string }
+  >;
   fetchFile(endpoint: string, file: OutputFile): Promise<FileFetch>;
 }
 

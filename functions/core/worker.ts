@@ -2,19 +2,32 @@
 
 /**
  * `idle` and `busy` take or do work; `draining` finishes and takes no more; `stopped` said goodbye; `lost` fell
- * silent; `failed` answered, but could not be used.
+ * silent; `failed` answered, but could not be used. `starting` is an instance whose monitor has not been heard yet.
  */
 export type WorkerStatus = 'starting' | 'idle' | 'busy' | 'draining' | 'failed' | 'lost' | 'stopped';
+
+/** What the registry stores. `idle` and `busy` are the two faces of `ready`: they follow from what the worker holds. */
+export type WorkerCondition = 'ready' | 'draining' | 'failed' | 'lost' | 'stopped';
+
+/** One attempt that was given to a worker: it runs there, or waits in its ComfyUI's queue. */
+export interface Assignment {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly userId: string;
+  /** ISO 8601. */
+  readonly assignedAt: string;
+}
 
 export interface Worker {
   readonly workerId: string;
   readonly clientId: string;
   /** Base URL of its ComfyUI, checked against the address policy when it was registered. */
   readonly endpoint: string;
-  readonly status: WorkerStatus;
-  readonly currentJobId: string | null;
-  readonly currentAttempt: number | null;
-  readonly assignedAt: string | null;
+  readonly condition: WorkerCondition;
+  /** Oldest first: ComfyUI runs the first and keeps the others queued. */
+  readonly held: readonly Assignment[];
+  /** When it last was given work; null before the first time. */
+  readonly lastAssignedAt: string | null;
   /** Monitor boot and the last event of it that was applied. */
   readonly bootId: string;
   readonly monitorSequence: number;
@@ -23,7 +36,19 @@ export interface Worker {
   readonly lastSeenAt: string;
   /** Not chosen again before this (after a refused connection); null when usable. */
   readonly avoidUntil: string | null;
+  /** Its ComfyUI ignored an interrupt: it takes no work until its monitor boots anew. */
+  readonly quarantined: boolean;
+  /** As its monitor announced them, sorted. */
+  readonly tags: readonly string[];
+  /** What its ComfyUI can run: a key of the catalogue store; null while unknown, which means anything. */
+  readonly catalogueHash: string | null;
 }
+
+export const statusOf = ({ condition, held, quarantined }: Worker): WorkerStatus => {
+  if (condition !== 'ready') return condition;
+  if (quarantined) return 'failed';
+  return held.length === 0 ? 'idle' : 'busy';
+};
 
 /** What a monitor's own event says of its worker. */
 export interface WorkerReport {

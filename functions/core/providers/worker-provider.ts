@@ -63,10 +63,10 @@ export type ProviderRefusal =
   /** Unknown outcome (timeout, 5xx, connection): look with `list` before launching again. */
   | { readonly kind: 'unavailable'; readonly message: string };
 
-export type LaunchAnswer = { readonly kind: 'launched'; readonly instance: ProviderInstance } | ProviderRefusal;
+export type LaunchAnswer =
+  { readonly kind: 'launched'; readonly instance: ProviderInstance } | ProviderRefusal;
 export type ListAnswer =
-  | { readonly kind: 'listed'; readonly instances: readonly ProviderInstance[] }
-  | ProviderRefusal;
+  { readonly kind: 'listed'; readonly instances: readonly ProviderInstance[] } | ProviderRefusal;
 export type GetAnswer =
   | { readonly kind: 'found'; readonly instance: ProviderInstance }
   | { readonly kind: 'absent' }
