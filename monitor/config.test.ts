@@ -24,6 +24,11 @@ describe('the configuration', () => {
     });
   });
 
+  test('takes tags as a list: sorted, each once', () => {
+    expect(configOf({}).tags).toEqual([]);
+    expect(configOf({ WORKER_TAGS: 'sdxl, eu,,sdxl' }).tags).toEqual(['eu', 'sdxl']);
+  });
+
   test('takes an empty variable for one that is not set', () => {
     expect(configOf({ COMFYUI_PORT: '', LOG_LEVEL: '' })).toMatchObject({
       comfyuiPort: 8188,
@@ -38,6 +43,7 @@ describe('the configuration', () => {
       COMFYUI_PUBLIC_URL: 'file:///etc/passwd',
       MONITOR_HEARTBEAT_SECONDS: '1e3',
       LOG_LEVEL: 'loud',
+      WORKER_TAGS: 'sdxl,two words',
     });
     const problems = reading.kind === 'invalid' ? reading.problems : [];
     for (const name of [
@@ -46,6 +52,7 @@ describe('the configuration', () => {
       'COMFYUI_PUBLIC_URL',
       'MONITOR_HEARTBEAT_SECONDS',
       'LOG_LEVEL',
+      'WORKER_TAGS',
     ]) {
       expect(problems.filter((line) => line.startsWith(`${name} `))).toHaveLength(1);
     }
@@ -55,6 +62,6 @@ describe('the configuration', () => {
   });
 
   test('lists every variable that it reads', () => {
-    expect(new Set(ENVIRONMENT.map(([name]) => name)).size).toBe(12);
+    expect(new Set(ENVIRONMENT.map(([name]) => name)).size).toBe(13);
   });
 });

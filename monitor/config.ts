@@ -18,6 +18,8 @@ export interface MonitorConfig {
   /** 0 = any free port. */
   readonly healthPort: number;
   readonly heartbeatSeconds: number;
+  /** Tasks may ask for workers with certain tags; sorted, unique. */
+  readonly tags: readonly string[];
   readonly stallTimeoutSeconds: number;
   readonly logLevel: string;
 }
@@ -37,6 +39,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, help: string])[] = [
   ['MONITOR_HEALTH_PORT', '/healthz and /metrics on 127.0.0.1; 0 = any free port (default 9188)'],
   ['MONITOR_HEARTBEAT_SECONDS', 'one Monitor Heartbeat in this time (default 20)'],
   ['MONITOR_STALL_TIMEOUT_SECONDS', 'a running prompt silent for so long has failed (default 1200)'],
+  ['WORKER_TAGS', 'comma-separated tags that tasks may ask for, such as sdxl,eu (default none)'],
   ['LOG_LEVEL', 'trace, debug, info, warn, error, fatal or silent (default info)'],
 ];
 
@@ -48,6 +51,21 @@ const integer = (min: number, max: number, fallback: number) =>
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
     .optional()
     .transform((value) => value ?? fallback);
+
+/** As the task API has them, so that what a task asks for can be there. */
+const TAG = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/;
+const MAX_TAGS = 16;
+
+const tagList = z
+  .string()
+  .default('')
+  .transform((text) => [...new Set(text.split(',').map((tag) => tag.trim()))].filter((tag) => tag !== ''))
+  .refine((tags) => tags.length <= MAX_TAGS, `must be at most ${MAX_TAGS} tags`)
+  .refine(
+    (tags) => tags.every((tag) => TAG.test(tag)),
+    'must be comma-separated tags of letters, digits and . _ : / -, at most 64 each',
+  )
+  .transform((tags) => tags.toSorted());
 
 const workerIdOf = (name: string): string => name.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 64) || 'worker';
 
@@ -67,6 +85,7 @@ const environmentSchema = z.object({
   MONITOR_HEALTH_PORT: integer(0, 65_535, 9188),
   MONITOR_HEARTBEAT_SECONDS: integer(1, 3600, 20),
   MONITOR_STALL_TIMEOUT_SECONDS: integer(1, 86_400, 1200),
+  WORKER_TAGS: tagList,
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a log level')
     .default('info'),
@@ -102,6 +121,7 @@ const build = (env: z.infer<typeof environmentSchema>, raw: Environment): Monito
     healthPort: env.MONITOR_HEALTH_PORT,
     heartbeatSeconds: env.MONITOR_HEARTBEAT_SECONDS,
     stallTimeoutSeconds: env.MONITOR_STALL_TIMEOUT_SECONDS,
+    tags: env.WORKER_TAGS,
     logLevel: env.LOG_LEVEL,
   };
 };

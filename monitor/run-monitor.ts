@@ -54,6 +54,7 @@ const settingsOf = (config: MonitorConfig, bootId: string): MonitorSettings => (
   comfyuiUrl: config.comfyuiPublicUrl,
   progressIntervalMs: config.progressIntervalMs,
   heartbeatIntervalSeconds: config.heartbeatSeconds,
+  tags: config.tags,
   stallTimeoutMs: config.stallTimeoutSeconds * 1000,
 });
 

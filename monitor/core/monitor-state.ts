@@ -11,6 +11,7 @@ export interface MonitorSettings {
   readonly comfyuiUrl: string;
   readonly progressIntervalMs: number;
   readonly heartbeatIntervalSeconds: number;
+  readonly tags: readonly string[];
   /** A prompt in the running queue without a frame for so long has lost its worker thread. */
   readonly stallTimeoutMs: number;
 }

@@ -48,6 +48,7 @@ export const publishInitialized = (turn: Turn): void => {
     devices: devicesOf(turn.state),
     queueRemaining,
     heartbeatIntervalSeconds: settings.heartbeatIntervalSeconds,
+    ...(settings.tags.length === 0 ? {} : { tags: settings.tags }),
   });
 };
 

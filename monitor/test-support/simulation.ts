@@ -36,6 +36,7 @@ export const testSettings = (clientId: string): MonitorSettings => ({
   comfyuiUrl: 'http://127.0.0.1:8188',
   progressIntervalMs: 1000,
   heartbeatIntervalSeconds: 3600,
+  tags: [],
   stallTimeoutMs: 20 * 60_000,
 });
 
