@@ -178,7 +178,7 @@ const MIN_SECRET_LENGTH = 6;
 const spellingsOf = (secret: string): string[] => [
   secret,
   JSON.stringify(secret).slice(1, -1),
-  encodeURIComponent(secret),
+  new URLSearchParams([['', secret]]).toString().slice(1),
 ];
 
 /**
