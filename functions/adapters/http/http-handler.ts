@@ -1,59 +1,129 @@
 /** The edge of the task API: payload format 2.0 in, JSON out, and never a stack trace. */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import type { Logger } from '../../core/ports.ts';
+import {
+  apiRoutes,
+  routeKeyOf,
+  type OperationId,
+  type RouteScope,
+} from '../../../shared-types/api-routes.ts';
+import type { ApiScope, Logger } from '../../core/ports.ts';
+import { readScopes } from '../../core/identity/scopes.ts';
+import { isUserId } from '../../core/identity/user-id.ts';
 
 export interface HttpRequest {
-  /** The `sub` of the verified token, or `local` on the stage without authorizer. */
+  /** Whom the authorizer found; empty on routes of scope `none`, which ask nobody who they are. */
   readonly userId: string;
-  readonly body: string | undefined;
+  /** What the caller may do; that of the route is among them already. */
+  readonly scopes: readonly ApiScope[];
+  /** Which route of `apiRoutes` was called. */
+  readonly operation: OperationId;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly query: Readonly<Record<string, string | undefined>>;
   readonly pathParameters: Readonly<Record<string, string | undefined>>;
+  /** The body as UTF-8 text; a content encoding is not undone. */
+  readonly body: string | undefined;
+  /** The body's bytes as they were sent. */
+  readonly rawBody: Buffer | undefined;
 }
 
 export interface HttpReply {
   readonly status: number;
-  /** JSON text. */
-  readonly body: string;
+  /** JSON text, unless `headers` name another content type; without it the answer has no body. */
+  readonly body?: string;
+  /** By lower-case name; they take the place of ours. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type HttpHandler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>;
 
-/** Who calls when there is no authorizer; only the stage `local` has none. */
-const LOCAL_USER = 'local';
+interface Caller {
+  readonly userId: string;
+  readonly scopes: readonly ApiScope[];
+}
 
-const userOf = (event: APIGatewayProxyEventV2): string | undefined => {
+const NOBODY: Caller = { userId: '', scopes: [] };
+
+const operations: ReadonlyMap<string, OperationId> = new Map(
+  Object.entries(apiRoutes).map(([id, route]) => [routeKeyOf(route), id as OperationId]),
+);
+
+/** What `authorize-request` said; undefined when it did not run, so that a route without it lets nobody in. */
+const callerOf = (event: APIGatewayProxyEventV2): Caller | undefined => {
   const context: unknown = event.requestContext;
-  const authorizer = (context as { authorizer?: { jwt?: { claims?: Record<string, unknown> } } }).authorizer;
-  if (authorizer === undefined || authorizer === null) return LOCAL_USER;
-  const subject = authorizer.jwt?.claims?.['sub'];
-  return typeof subject === 'string' && subject !== '' && subject.length <= 128 ? subject : undefined;
+  const said = (context as { authorizer?: { lambda?: { userId?: unknown; scopes?: unknown } | null } | null })
+    .authorizer?.lambda;
+  return isUserId(said?.userId) ? { userId: said.userId, scopes: readScopes(said.scopes) } : undefined;
 };
 
-const bodyOf = (event: APIGatewayProxyEventV2): string | undefined =>
-  event.body !== undefined && event.isBase64Encoded
-    ? Buffer.from(event.body, 'base64').toString('utf8')
-    : event.body;
+const lowerCase = (headers: Readonly<Record<string, string | undefined>>): HttpRequest['headers'] =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
-const respond = ({ status, body }: HttpReply): APIGatewayProxyStructuredResultV2 => ({
+/** Bodies are turned into text or bytes when they are asked for: they may have megabytes. */
+const requestOf = (event: APIGatewayProxyEventV2, operation: OperationId, caller: Caller): HttpRequest => {
+  const { body, isBase64Encoded } = event;
+  const bytes = (): Buffer | undefined =>
+    body === undefined ? undefined : Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8');
+  return {
+    ...caller,
+    operation,
+    headers: lowerCase(event.headers ?? {}),
+    query: event.queryStringParameters ?? {},
+    pathParameters: event.pathParameters ?? {},
+    get body() {
+      return isBase64Encoded ? bytes()?.toString('utf8') : body;
+    },
+    get rawBody() {
+      return bytes();
+    },
+  };
+};
+
+const respond = ({ status, body, headers }: HttpReply): APIGatewayProxyStructuredResultV2 => ({
   statusCode: status,
-  headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' },
-  body,
+  headers: {
+    ...(body !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
+    'cache-control': 'no-store',
+    ...headers,
+  },
+  ...(body !== undefined && { body }),
 });
 
 /** `{error: "…"}` of the task API. */
-export const errorReply = (status: number, message: string): HttpReply => ({
-  status,
-  body: JSON.stringify({ error: message }),
-});
+export const errorReply = (
+  status: number,
+  message: string,
+  headers?: Readonly<Record<string, string>>,
+): HttpReply => ({ status, body: JSON.stringify({ error: message }), ...(headers && { headers }) });
 
-/** Wraps one route: who calls, what was sent, and a one-line 500 for everything unforeseen. */
+const refusalOf = (scope: RouteScope, caller: Caller | undefined): HttpReply | undefined => {
+  if (scope === 'none') return undefined;
+  if (caller === undefined) return errorReply(401, 'send `Authorization: Bearer` with a token or an API key');
+  if (caller.scopes.includes(scope)) return undefined;
+  return errorReply(403, `this needs the scope ${scope}, which your credentials do not have`);
+};
+
+const answer = async (
+  event: APIGatewayProxyEventV2,
+  route: (request: HttpRequest) => Promise<HttpReply>,
+): Promise<HttpReply> => {
+  const operation = operations.get(event.routeKey);
+  if (operation === undefined) return errorReply(404, 'there is no such route');
+  const { scope } = apiRoutes[operation];
+  const caller = callerOf(event);
+  const refusal = refusalOf(scope, caller);
+  return refusal ?? route(requestOf(event, operation, (scope !== 'none' && caller) || NOBODY));
+};
+
+/**
+ * Wraps the routes of one function: who calls (401), what they may (403, by `apiRoutes`), what was sent, and a
+ * one-line 500 for everything unforeseen.
+ */
 export const httpHandler =
   (logger: Logger, route: (request: HttpRequest) => Promise<HttpReply>): HttpHandler =>
   async (event) => {
     try {
-      const userId = userOf(event);
-      if (userId === undefined) return respond(errorReply(401, 'the token names no user (claim `sub`)'));
-      const pathParameters = event.pathParameters ?? {};
-      return respond(await route({ userId, body: bodyOf(event), pathParameters }));
+      return respond(await answer(event, route));
     } catch (error) {
       logger.error('http.failed', {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
