@@ -3,20 +3,25 @@ import type { Job } from '../../core/job.ts';
 import type {
   Clock,
   ConnectionStore,
+  JobIndex,
   JobStore,
   OutputStore,
   QueueEntry,
   QueueStore,
+  ShareStore,
   SubscriptionStore,
   TimelineStore,
+  UserShare,
   WorkerStore,
 } from '../../core/ports.ts';
 import { createFaults, type Faults } from '../../core/test-support/faults.ts';
 import type { Worker } from '../../core/worker.ts';
 import { createFakeConnectionStore } from './connection-store.fake.ts';
+import { createFakeJobIndex } from './job-index.fake.ts';
 import { createFakeJobStore } from './job-store.fake.ts';
 import { createFakeOutputStore } from './output-store.fake.ts';
 import { createFakeQueueStore } from './queue-store.fake.ts';
+import { createFakeShareStore } from './share-store.fake.ts';
 import { createFakeSubscriptionStore } from './subscription-store.fake.ts';
 import { createFakeTimelineStore, type FakeTimelineStore } from './timeline-store.fake.ts';
 import { createFakeWorkerStore } from './worker-store.fake.ts';
@@ -25,7 +30,10 @@ export interface FakeTable {
   readonly jobs: JobStore;
   readonly subscriptions: SubscriptionStore;
   readonly connections: ConnectionStore;
+  /** Jobs by user and jobs that are due; without the lag of a real index. */
+  readonly index: JobIndex;
   readonly queue: QueueStore;
+  readonly shares: ShareStore;
   readonly workers: WorkerStore;
   readonly timeline: TimelineStore;
   readonly outputs: OutputStore;
@@ -34,8 +42,9 @@ export interface FakeTable {
   readonly faults: Faults;
   /** What is stored, for assertions; never fails. */
   allJobs(): readonly Job[];
-  /** In the order of dispatch. */
+  /** Of all users, in the order that `queueRank` gives them. */
   allQueue(): Promise<readonly QueueEntry[]>;
+  allShares(): readonly UserShare[];
   allWorkers(): readonly Worker[];
   readonly transitions: FakeTimelineStore['events'];
 }
@@ -43,22 +52,26 @@ export interface FakeTable {
 /** @param faults shared with other ports when calls are to be counted over all of them */
 export const createFakeTable = (clock: Clock, faults: Faults = createFaults()): FakeTable => {
   const jobs = createFakeJobStore({ clock });
-  const queue = createFakeQueueStore();
+  const shares = createFakeShareStore();
+  const queue = createFakeQueueStore({ shares });
   const workers = createFakeWorkerStore({ clock });
   const timeline = createFakeTimelineStore();
   return {
     jobs: faults.wrap<JobStore>('jobs', jobs),
     subscriptions: faults.wrap('subscriptions', createFakeSubscriptionStore({ jobs })),
     connections: faults.wrap<ConnectionStore>('connections', createFakeConnectionStore()),
+    index: faults.wrap('index', createFakeJobIndex({ jobs })),
     queue: faults.wrap<QueueStore>('queue', queue),
+    shares: faults.wrap<ShareStore>('shares', shares),
     workers: faults.wrap<WorkerStore>('workers', workers),
     timeline: faults.wrap<TimelineStore>('timeline', timeline),
     outputs: faults.wrap<OutputStore>('outputs', createFakeOutputStore()),
     fail: (name, method, times, time) => faults.fail(name, method, times, time),
     faults,
     allJobs: () => [...jobs.jobs.values()],
-    allQueue: () => queue.list(Number.MAX_SAFE_INTEGER),
-    allWorkers: () => [...workers.workers.values()],
+    allQueue: async () => queue.all(),
+    allShares: () => [...shares.shares.values()],
+    allWorkers: () => workers.all(),
     transitions: timeline.events,
   };
 };

@@ -14,12 +14,13 @@ const holds = (job: Job, guard: JobGuard): boolean =>
   (guard.eventSequenceBelow === undefined || job.eventSequence < guard.eventSequenceBelow);
 
 const patched = (job: Job, { patch }: JobChange, now: number): Job => {
-  const { addEarlyOutputs = [], clearEarlyOutputs, ...fields } = patch;
+  const { addEarlyOutputs = [], clearEarlyOutputs, addAttempt, ...fields } = patch;
   const set = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   return {
     ...job,
     ...set,
     earlyOutputs: [...(clearEarlyOutputs === true ? [] : job.earlyOutputs), ...addEarlyOutputs],
+    attempts: addAttempt === undefined ? job.attempts : [...job.attempts, addAttempt],
     revision: job.revision + 1,
     updatedAt: new Date(now).toISOString(),
   };

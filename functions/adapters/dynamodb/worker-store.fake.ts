@@ -1,106 +1,150 @@
 /** The worker registry in memory, under the same conditions as the table. */
-import type { Clock, WorkerStore } from '../../core/ports.ts';
-import type { Worker, WorkerReport } from '../../core/worker.ts';
+import type { Clock, WorkerRegistration, WorkerStore } from '../../core/ports.ts';
+import type { Assignment, Worker, WorkerReport } from '../../core/worker.ts';
+import { conditionOf, oldestFirst, sortedTags, type StoredCondition } from './worker-row.ts';
 
 export interface FakeWorkerStore extends WorkerStore {
-  readonly workers: Map<string, Worker>;
+  all(): readonly Worker[];
+}
+
+interface Stored {
+  readonly worker: Worker;
+  readonly condition: StoredCondition;
+  /** An operator's wish, until the monitor boots anew. */
+  readonly drains: boolean;
+  readonly reportedAt: string;
 }
 
 const instant = ({ timestamp }: WorkerReport): string => new Date(timestamp).toISOString();
 
-type Stored = Worker & { readonly reportedAt: string };
-
-const isNextOfBoot = (worker: Stored, report: WorkerReport): boolean =>
+const isNextOfBoot = ({ worker }: Stored, report: WorkerReport): boolean =>
   worker.bootId === report.bootId && worker.monitorSequence < report.sequence;
 
-const isNewer = (worker: Stored, report: WorkerReport): boolean =>
-  isNextOfBoot(worker, report) || (worker.bootId !== report.bootId && worker.reportedAt < instant(report));
+const isNewBoot = ({ worker, reportedAt }: Stored, report: WorkerReport): boolean =>
+  worker.bootId !== report.bootId && reportedAt < instant(report);
+
+const announced = (registration: WorkerRegistration): Partial<Worker> => ({
+  clientId: registration.clientId,
+  endpoint: registration.endpoint,
+  bootId: registration.bootId,
+  comfyuiVersion: registration.comfyuiVersion,
+  tags: sortedTags(registration.tags),
+  avoidUntil: null,
+});
+
+const created = (registration: WorkerRegistration, now: string): Stored => ({
+  worker: {
+    workerId: registration.workerId,
+    clientId: registration.clientId,
+    endpoint: registration.endpoint,
+    condition: 'ready',
+    held: [],
+    lastAssignedAt: null,
+    bootId: registration.bootId,
+    monitorSequence: registration.sequence,
+    comfyuiVersion: registration.comfyuiVersion,
+    registeredAt: now,
+    lastSeenAt: now,
+    avoidUntil: null,
+    quarantined: false,
+    tags: sortedTags(registration.tags),
+    catalogueHash: null,
+  },
+  condition: 'ready',
+  drains: false,
+  reportedAt: instant(registration),
+});
+
+const mayTake = ({ condition, drains, worker }: Stored, jobId: string, depth: number): boolean =>
+  condition === 'ready' &&
+  !drains &&
+  !worker.quarantined &&
+  worker.held.length < depth &&
+  !worker.held.some((each) => each.jobId === jobId);
 
 export const createFakeWorkerStore = ({ clock }: { readonly clock: Clock }): FakeWorkerStore => {
-  const workers = new Map<string, Stored>();
-  const set = (worker: Stored, patch: Partial<Stored>): 'applied' => {
-    workers.set(worker.workerId, { ...worker, ...patch });
+  const stored = new Map<string, Stored>();
+  const iso = (): string => new Date(clock.now()).toISOString();
+  /** Writes what changes; what is shown of the condition follows from what is stored. */
+  const set = (
+    before: Stored,
+    worker: Partial<Worker>,
+    own: Partial<Omit<Stored, 'worker'>> = {},
+  ): 'applied' => {
+    const next = { ...before, ...own };
+    const merged = { ...before.worker, ...worker, condition: conditionOf(next.condition, next.drains) };
+    stored.set(merged.workerId, { ...next, worker: merged });
     return 'applied';
   };
-  const seen = (report: WorkerReport): Partial<Stored> => ({
+  const seen = (report: WorkerReport): Partial<Worker> => ({
     monitorSequence: report.sequence,
-    reportedAt: instant(report),
-    lastSeenAt: new Date(clock.now()).toISOString(),
+    lastSeenAt: iso(),
   });
-  const availableStatus = (worker: Worker): Worker['status'] =>
-    worker.currentJobId === null ? 'idle' : 'busy';
+  const all = (): readonly Worker[] =>
+    [...stored.values()].map(({ worker }) => worker).sort((a, b) => (a.workerId < b.workerId ? -1 : 1));
   return {
-    workers,
-    register: async ({ endpoint, comfyuiVersion, ...report }) => {
-      const { workerId, clientId, bootId, sequence } = report;
-      const lastSeenAt = new Date(clock.now()).toISOString();
-      const fresh: Stored = {
-        workerId,
-        clientId,
-        endpoint,
-        status: 'idle',
-        currentJobId: null,
-        currentAttempt: null,
-        assignedAt: null,
-        bootId,
-        monitorSequence: sequence,
-        comfyuiVersion,
-        registeredAt: lastSeenAt,
-        lastSeenAt,
-        avoidUntil: null,
-        reportedAt: instant(report),
-      };
-      const worker = workers.get(workerId);
-      if (worker === undefined) return set(fresh, {});
-      if (!isNewer(worker, report)) return 'refused';
-      const drains = worker.status === 'draining' && worker.bootId === bootId;
-      const status = drains ? 'draining' : availableStatus(worker);
-      return set(worker, {
-        ...seen(report),
-        status,
-        bootId,
-        clientId,
-        endpoint,
-        comfyuiVersion,
-        avoidUntil: null,
-      });
+    all,
+    register: async (registration) => {
+      const before = stored.get(registration.workerId);
+      if (before === undefined) return set(created(registration, iso()), {});
+      const newBoot = isNewBoot(before, registration);
+      if (!newBoot && !isNextOfBoot(before, registration)) return 'refused';
+      const lifted = newBoot ? { quarantined: false } : {};
+      return set(
+        before,
+        { ...seen(registration), ...announced(registration), ...lifted },
+        { condition: 'ready', reportedAt: instant(registration), ...(newBoot ? { drains: false } : {}) },
+      );
     },
     heartbeat: async ({ available, ...report }) => {
-      const worker = workers.get(report.workerId);
-      if (worker === undefined || !isNextOfBoot(worker, report)) return 'refused';
-      const setAside = worker.status === 'draining' || worker.status === 'stopped';
-      const answering = available ? availableStatus(worker) : 'failed';
-      return set(worker, { ...seen(report), status: setAside ? worker.status : answering });
+      const before = stored.get(report.workerId);
+      if (before === undefined || !isNextOfBoot(before, report)) return 'refused';
+      const answering = available ? 'ready' : 'failed';
+      const condition = before.condition === 'stopped' ? 'stopped' : answering;
+      return set(before, seen(report), { condition, reportedAt: instant(report) });
     },
     stop: async (report) => {
-      const worker = workers.get(report.workerId);
-      if (worker === undefined || !isNextOfBoot(worker, report)) return 'refused';
-      return set(worker, { ...seen(report), status: 'stopped' });
+      const before = stored.get(report.workerId);
+      if (before === undefined || !isNextOfBoot(before, report)) return 'refused';
+      return set(before, seen(report), { condition: 'stopped', reportedAt: instant(report) });
     },
-    get: async (workerId) => workers.get(workerId),
-    list: async () => [...workers.values()].sort((a, b) => (a.workerId < b.workerId ? -1 : 1)),
-    claim: async (workerId, jobId, attempt, at) => {
-      const worker = workers.get(workerId);
-      if (worker?.status !== 'idle' || worker.currentJobId !== null) return false;
-      set(worker, { status: 'busy', currentJobId: jobId, currentAttempt: attempt, assignedAt: at });
-      return true;
+    get: async (workerId) => stored.get(workerId)?.worker,
+    list: async () => all(),
+    claim: async (workerId, { jobId, attempt, userId, assignedAt }, depth) => {
+      const before = stored.get(workerId);
+      if (before === undefined || !mayTake(before, jobId, depth)) return false;
+      const assignment: Assignment = { jobId, attempt, userId, assignedAt };
+      const held = oldestFirst([...before.worker.held, assignment]);
+      return set(before, { held, lastAssignedAt: assignedAt }) === 'applied';
     },
     release: async (workerId, jobId, attempt) => {
-      const worker = workers.get(workerId);
-      if (worker?.currentJobId !== jobId || worker.currentAttempt !== attempt) return false;
-      const status = worker.status === 'busy' ? 'idle' : worker.status;
-      set(worker, { status, currentJobId: null, currentAttempt: null });
-      return true;
+      const before = stored.get(workerId);
+      const found = before?.worker.held.find((each) => each.jobId === jobId && each.attempt === attempt);
+      if (before === undefined || found === undefined) return undefined;
+      set(before, { held: before.worker.held.filter((each) => each !== found) });
+      return found;
     },
     avoid: async (workerId, until) => {
-      const worker = workers.get(workerId);
-      if (worker !== undefined) set(worker, { avoidUntil: until });
+      const before = stored.get(workerId);
+      if (before !== undefined) set(before, { avoidUntil: until });
     },
     markLost: async (workerId, lastSeenAt) => {
-      const worker = workers.get(workerId);
-      if (worker?.lastSeenAt !== lastSeenAt || worker.status === 'lost') return false;
-      set(worker, { status: 'lost' });
-      return true;
+      const before = stored.get(workerId);
+      if (before?.worker.lastSeenAt !== lastSeenAt || before.condition === 'lost') return false;
+      return set(before, {}, { condition: 'lost' }) === 'applied';
+    },
+    setDraining: async (workerId, drains) => {
+      const before = stored.get(workerId);
+      return before !== undefined && set(before, {}, { drains }) === 'applied';
+    },
+    quarantine: async (workerId, bootId) => {
+      const before = stored.get(workerId);
+      if (before?.worker.bootId !== bootId) return false;
+      return set(before, { quarantined: true }) === 'applied';
+    },
+    setCatalogue: async (workerId, catalogueHash) => {
+      const before = stored.get(workerId);
+      if (before !== undefined) set(before, { catalogueHash });
     },
   };
 };
