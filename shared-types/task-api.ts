@@ -4,13 +4,14 @@ import { failureReasonSchema } from './event-base.ts';
 import { jobStatusSchema } from './push-messages.ts';
 
 /**
- * Largest request body that POST /api/v1/tasks accepts, in bytes. Lambda limits a synchronous event to 6 MB, and
- * the body travels in it as an escaped JSON string, or as base64, which is longer by a third.
+ * Largest request body that POST /api/v1/tasks accepts as it is sent, in bytes: plain or compressed. Lambda limits a
+ * synchronous event to 6 MB, and the body travels in it as an escaped JSON string, or as base64, which is longer by a
+ * third (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
  */
 export const MAX_TASK_BODY_BYTES = 4 * 1024 * 1024;
 /**
- * Largest workflow in bytes once it is written as a JSON string: GET /api/v1/tasks/{id} returns it inside one, and
- * Lambda limits that answer to 6 MB. The rest is for the task's other fields.
+ * Largest answer in bytes once it is written as a JSON string, which is how Lambda hands it on; Lambda limits that to
+ * 6 MB. A workflow that does not fit is answered by its URL.
  */
 export const MAX_ESCAPED_WORKFLOW_BYTES = 5.5 * 1024 * 1024;
 export const DEFAULT_PRIORITY = 5;
@@ -32,18 +33,36 @@ const tagSchema = z
   .string('tags must be strings')
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/, 'tags may hold letters, digits and . _ : / -, at most 64');
 
-const name = (what: string) =>
+const name = (what: string, max = 128) =>
   z
     .string(`${what} must be a string`)
     .min(1, `${what} must not be empty`)
-    .max(128, `${what} must be at most 128 characters`);
+    .max(max, `${what} must be at most ${max} characters`);
+
+/** Ids that callers choose and that stand in a path. */
+export const storedWorkflowIdSchema = z
+  .string('the id of a stored workflow must be a string')
+  .regex(
+    /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/,
+    'the id of a stored workflow has 1 to 128 letters, digits and . _ -',
+  );
 
 /**
- * Everything of a submission but the workflow itself: `payload` is kept as the text that was sent, because
- * numbers in it (seeds up to 18446744073709551615) do not survive JSON.parse.
+ * Body of POST /api/v1/tasks. The server reads `payload` apart and keeps it as the text that was sent, because numbers
+ * in it (seeds up to 18446744073709551615) do not survive JSON.parse.
  */
 export const submitTaskFieldsSchema = z.looseObject({
-  workflow_id: name('workflow_id').max(256),
+  workflow_id: name('workflow_id', 256).describe(
+    'A name of yours; without `payload` and `payload_file_id`, the id of a stored workflow.',
+  ),
+  payload: z
+    .record(z.string(), z.unknown(), 'payload must be an object: the API-format workflow, node id → node')
+    .optional()
+    .describe('The workflow in API format.'),
+  payload_file_id: z
+    .uuid('payload_file_id must be the file_id that POST /api/v1/files answered')
+    .optional()
+    .describe('The workflow as an uploaded file of at most 10 MB.'),
   priority: priorityField.default(DEFAULT_PRIORITY),
   session_id: name('session_id')
     .regex(/^[A-Za-z0-9._-]+$/, 'session_id may hold letters, digits, dot, dash and underscore')
@@ -257,12 +276,15 @@ export const workerListSchema = z.looseObject({ workers: z.array(workerSchema) }
 
 /** Body of POST /api/v1/files. */
 export const createFileSchema = z.looseObject({
-  filename: name('filename')
-    .max(255, 'filename must be at most 255 characters')
-    // eslint-disable-next-line no-control-regex
+  filename: name('filename', 255)
     .regex(
-      /^[^\\/\u0000-\u001f\u007f]+$/,
+      /^[^\\/\p{Cc}\p{Cs}\ufffe\uffff]+$/u,
       'filename must be a plain name without path or control characters',
+    )
+    .refine((value) => !/^\.+$/.test(value), 'filename must not be only dots')
+    .refine(
+      (value) => new TextEncoder().encode(value).length <= 255,
+      'filename must be at most 255 bytes in UTF-8',
     ),
   content_type: z
     .string('content_type must be a string')
