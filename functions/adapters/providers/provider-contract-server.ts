@@ -59,7 +59,7 @@ export interface FaultyServerOptions {
 
 interface Armed {
   readonly fault: ProviderFault;
-  readonly only: 'any' | 'launch';
+  readonly isMeant: (request: FakeRequest) => boolean;
   readonly takesEffect: boolean;
   times: number;
 }
@@ -73,6 +73,8 @@ export interface FaultyServer {
   failNext(fault: ProviderFault, times?: number): void;
   /** The next request that makes an instance ends in that fault, having made it or not. */
   failLaunch(fault: ProviderFault, takesEffect: boolean): void;
+  /** The next request whose path has that part ends in that fault and has no effect. */
+  failPath(part: string, fault: ProviderFault): void;
   /** No more faults; those whom silence holds are let go. */
   heal(): void;
   /** Requests that are held now by `silence` and `stall`. */
@@ -142,8 +144,8 @@ const failWith = (
   response.write('{"id": "abc"', () => (fault === 'cut' ? response.destroy() : hold()));
 };
 
-const takeFault = (armed: Armed[], isLaunch: boolean): Armed | undefined => {
-  const found = armed.find(({ only, times }) => times > 0 && (only === 'any' || isLaunch));
+const takeFault = (armed: Armed[], request: FakeRequest): Armed | undefined => {
+  const found = armed.find(({ isMeant, times }) => times > 0 && isMeant(request));
   if (found !== undefined) found.times -= 1;
   return found;
 };
@@ -158,11 +160,13 @@ export const startFaultyServer = async (options: FaultyServerOptions): Promise<F
     response.end('{}');
   });
   const elsewhereUrl = await listen(elsewhere);
+  const arm = (fault: Pick<Armed, 'fault' | 'isMeant'> & Partial<Armed>): void =>
+    void armed.push({ times: 1, takesEffect: false, ...fault });
   const respond = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = '', url: path = '', headers } = incoming;
     const request = { method, path, headers, body: await text(incoming) };
     requests.push(request);
-    const found = takeFault(armed, options.isLaunch(request));
+    const found = takeFault(armed, request);
     if (found === undefined) return write(response, options.answer(request));
     if (found.takesEffect) options.answer(request);
     const message = echoOf(request);
@@ -181,8 +185,9 @@ export const startFaultyServer = async (options: FaultyServerOptions): Promise<F
   return {
     url,
     requests,
-    failNext: (fault, times = 1) => void armed.push({ fault, times, only: 'any', takesEffect: false }),
-    failLaunch: (fault, takesEffect) => void armed.push({ fault, times: 1, only: 'launch', takesEffect }),
+    failNext: (fault, times = 1) => arm({ fault, times, isMeant: () => true }),
+    failLaunch: (fault, takesEffect) => arm({ fault, takesEffect, isMeant: options.isLaunch }),
+    failPath: (part, fault) => arm({ fault, isMeant: ({ path }) => path.includes(part) }),
     heal: () => {
       armed.length = 0;
       for (const response of held) response.destroy();

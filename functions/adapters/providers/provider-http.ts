@@ -26,6 +26,8 @@ export type ProviderHttpRequest = ProviderTarget & {
   readonly clock?: Pick<Clock, 'sleep'>;
   /** Gives up when it fires. */
   readonly signal?: AbortSignal;
+  /** Takes the body of a 2xx piece by piece, which is then neither kept nor bounded. */
+  readonly sink?: (piece: Buffer) => void;
 };
 
 export interface ProviderHttpAnswer {
@@ -82,10 +84,18 @@ const open = (asked: ProviderHttpRequest, contentHeaders: Record<string, string>
   return (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options);
 };
 
-const readBody = async (response: IncomingMessage): Promise<ProviderHttpResult> => {
+const readBody = async (
+  response: IncomingMessage,
+  sink?: (piece: Buffer) => void,
+): Promise<ProviderHttpResult> => {
   const pieces: Buffer[] = [];
   let size = 0;
+  const isGood = response.statusCode !== undefined && response.statusCode >= 200 && response.statusCode < 300;
   for await (const piece of response as AsyncIterable<Buffer>) {
+    if (sink !== undefined && isGood) {
+      sink(piece);
+      continue;
+    }
     size += piece.length;
     if (size > MAX_BODY_BYTES) return failed(`the answer is longer than ${MAX_BODY_BYTES} bytes`);
     pieces.push(piece);
@@ -111,7 +121,7 @@ const exchange = async (asked: ProviderHttpRequest, stop: AbortSignal): Promise<
     if ((response.headers['content-encoding'] ?? 'identity') !== 'identity') {
       return failed('the answer is compressed');
     }
-    return await readBody(response);
+    return await readBody(response, asked.sink);
   } finally {
     stop.removeEventListener('abort', destroy);
     request.destroy();
