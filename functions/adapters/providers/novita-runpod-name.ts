@@ -25,8 +25,6 @@ export const PRICE_UNITS_PER_DOLLAR = 100_000;
 
 const NAME =
   /^cw1_([A-Za-z0-9][A-Za-z0-9-]{0,62})_([A-Za-z0-9][A-Za-z0-9-]{0,62})_([0-9a-z]{1,9})_([0-9a-z]{1,9})_(-|[0-9a-z]{1,9})$/;
-/** The last moment that a Date can hold. */
-const MAX_TIME = 8.64e15;
 
 const priceText = (price: number | null): string =>
   price === null ? '-' : Math.round(price * PRICE_UNITS_PER_DOLLAR).toString(36);
@@ -48,7 +46,6 @@ export const readInstanceName = (name: string): InstanceName | undefined => {
   if (pool === undefined || workerId === undefined) return undefined;
   const launchedAt = Number.parseInt(launched, 36);
   const leaseUntil = Number.parseInt(lease, 36);
-  if (launchedAt > MAX_TIME || leaseUntil > MAX_TIME) return undefined;
   const pricePerHour = price === '-' ? null : Number.parseInt(price, 36) / PRICE_UNITS_PER_DOLLAR;
   return { pool, workerId, launchedAt, leaseUntil, pricePerHour };
 };
