@@ -20,6 +20,10 @@ import { waitUntil } from './support/wait.ts';
 const PACE = 0.02;
 /** Nodes that sleep for this long or longer wait for the test. */
 const GATED_MS = 1_000_000;
+/** Generous: they are only waited out by a test that fails. */
+const [START_MS, WAIT_MS] = [240_000, 60_000];
+/** The sampler has taken its first step, and nothing is decided yet. */
+const isMidRun = (frame: string): boolean => /"type": ?"progress".*"value": ?1,/.test(frame);
 
 const gate = new StepGate();
 let simulated: SimulatedComfyUi;
@@ -34,17 +38,19 @@ beforeAll(async () => {
       ms >= GATED_MS ? gate.sleep(ms, signal) : sleep(ms, undefined, { signal }).catch(() => undefined),
   });
   await writeFile(path.join(simulated.inputDir, 'broken.png'), 'this is no picture');
-  replayed = await startReplayComfyUi('text-to-image', { pace: PACE });
+  replayed = await startReplayComfyUi('text-to-image', { pace: PACE, pauseBefore: isMidRun });
   [ofReplay, ofSimulated] = await Promise.all([
     startPipeline({ comfyUiUrls: [replayed.url] }),
     startPipeline({ comfyUiUrls: [simulated.url] }),
   ]);
-}, 90_000);
+}, START_MS);
 afterAll(async () => {
   gate.releaseAll();
+  simulated?.release();
+  replayed?.resume();
   await Promise.all([ofReplay?.stop(), ofSimulated?.stop()]);
   await Promise.all([replayed?.close(), simulated?.close()]);
-}, 30_000);
+}, WAIT_MS);
 
 interface Case {
   readonly name: RecordingName;
@@ -69,16 +75,29 @@ interface Told {
   readonly pushes: readonly JobPush[];
 }
 
-/** Submits while ComfyUI holds its queue back, so that the watcher hears of the job from its dispatch on. */
-const follow = async (pipeline: Pipeline, name: RecordingName, go: () => void): Promise<Told> => {
+interface Controls {
+  /** Lets the queue go. */
+  readonly start: () => void;
+  /** A run of some length stops in its middle; this ends the stop. */
+  readonly goOn: () => void | Promise<void>;
+}
+
+/**
+ * Submits while ComfyUI holds its queue back, so that the watcher hears of the job from its dispatch on; and lets the
+ * run go on from its middle only when that was told, so that it is never over before.
+ */
+const follow = async (pipeline: Pipeline, name: RecordingName, controls: Controls): Promise<Told> => {
   const workflow = readRecording(name).prompts[0]!.workflow;
   const watcher = await pipeline.watch();
   const id = await pipeline.api.submit(workflow, { max_retries: 0 });
   watcher.follow(id);
-  await watcher.until(id, (push) => push.type === 'job_snapshot' && push.status === 'assigned');
-  go();
-  const task = await pipeline.api.finished(id);
-  await watcher.until(id, ({ type }) => type === 'job_completed' || type === 'job_failed');
+  await watcher.until(id, (push) => push.type === 'job_snapshot' && push.status === 'assigned', WAIT_MS);
+  controls.start();
+  for (const told of isMomentary(name) ? [] : ['job_started', 'job_progress'])
+    await watcher.until(id, ({ type }) => type === told, WAIT_MS);
+  await controls.goOn();
+  const task = await pipeline.api.finished(id, WAIT_MS);
+  await watcher.until(id, ({ type }) => type === 'job_completed' || type === 'job_failed', WAIT_MS);
   await pipeline.demo.aws.idle();
   await watcher.close();
   return { task, pushes: watcher.of(id).toSorted((a, b) => a.sequence - b.sequence) };
@@ -87,7 +106,12 @@ const follow = async (pipeline: Pipeline, name: RecordingName, go: () => void): 
 const fromRecording = ({ name }: Case): Promise<Told> => {
   replayed.load(name);
   replayed.hold();
-  return follow(ofReplay, name, () => replayed.release());
+  const goOn = async (): Promise<void> => {
+    if (isMomentary(name)) return;
+    await waitUntil(() => replayed.isPaused(), { what: 'the middle of the recording', timeoutMs: WAIT_MS });
+    replayed.resume();
+  };
+  return follow(ofReplay, name, { start: () => replayed.release(), goOn });
 };
 
 let blockers = 0;
@@ -105,7 +129,7 @@ const blockQueue = async ({ name, cached = [] }: Case): Promise<void> => {
   const body = JSON.stringify({ prompt, client_id: 'somebody-else' });
   const { status } = await fetch(`${simulated.url}/prompt`, { method: 'POST', body });
   expect(status).toBe(200);
-  await waitUntil(() => gate.pending > 0, { what: 'the sleeping prompt' });
+  await waitUntil(() => gate.pending > 0, { what: 'the sleeping prompt', timeoutMs: WAIT_MS });
 };
 
 const fromSimulation = async (each: Case): Promise<Told> => {
@@ -114,7 +138,8 @@ const fromSimulation = async (each: Case): Promise<Told> => {
     const [kind, afterSteps] = each.failure;
     simulated.failNext(kind, { afterSteps });
   }
-  return follow(ofSimulated, each.name, () => gate.releaseAll());
+  simulated.hold(0);
+  return follow(ofSimulated, each.name, { start: () => gate.releaseAll(), goOn: () => simulated.release() });
 };
 
 const outputsOf = ({ result }: Task): string[] =>
@@ -254,7 +279,7 @@ test.each(cases)(
       expect(toldTypes(recorded, each)).toEqual(['job_snapshot', 'job_started', 'job_progress', last]);
     }
   },
-  30_000,
+  4 * WAIT_MS,
 );
 
 test('no function had anything to warn of, and the monitors warned of what happened only', async () => {

@@ -8,7 +8,7 @@ import { outputNodesOf, scoreOf, type Score } from './replay-score.ts';
 export interface ReplayOptions {
   /** 1 = as recorded, 0 = without pauses (default). */
   readonly pace?: number;
-  /** Playing stops before the first frame for which this holds, until `resume()`. */
+  /** Playing stops before the first frame for which this holds, until `resume()`: once, and once after each `load()`. */
   readonly pauseBefore?: (frameText: string) => boolean;
   /** Which frames are sent; all by default. */
   readonly sends?: (frameText: string) => boolean;
@@ -69,6 +69,7 @@ export class Player {
   /** What the posts from now on play. */
   load(recording: Recording): Score {
     this.#score = scoreOf(recording);
+    this.#resume = undefined;
     this.#scores.push(this.#score);
     for (const [name, file] of filesOf(recording)) this.#files.set(name, file);
     return this.#score;
@@ -235,7 +236,7 @@ export class Player {
     else while (!signal.aborted && this.#socketsOf(clientId).length === 0) await sleep(5);
   }
 
-  /** Stops once, before the frame that the test named. */
+  /** Before the frame that the test named. */
   async #waitIfAsked(text: string, signal: AbortSignal): Promise<void> {
     const { pauseBefore = () => false } = this.#options;
     if (this.#resume !== undefined || !pauseBefore(text)) return;
