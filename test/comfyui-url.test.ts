@@ -1,5 +1,5 @@
 /** A ComfyUI of the user's own, which the pipeline watches and never started: `COMFYUI_URL`. */
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
@@ -10,6 +10,10 @@ import { readLogs, troublesIn } from './support/logs.ts';
 import { startPipeline, type Pipeline } from './support/pipeline.ts';
 import { waitUntil } from './support/wait.ts';
 import { textToImage, type Workflow } from './support/workflows.ts';
+
+/** Generous: it is only waited out by a test that fails. */
+const WAIT_MS = 60_000;
+jest.setTimeout(4 * WAIT_MS);
 
 let comfyUi: SimulatedComfyUi;
 let pipeline: Pipeline;
@@ -23,7 +27,7 @@ beforeAll(async () => {
     sleep: (ms, signal) => gate.sleep(held ? ms : 0, signal),
   });
   pipeline = await startPipeline({ comfyUiUrls: [comfyUi.url] });
-}, 90_000);
+}, 4 * WAIT_MS);
 beforeEach(() => {
   held = false;
 });
@@ -31,7 +35,7 @@ afterAll(async () => {
   gate.releaseAll();
   await pipeline?.stop();
   await comfyUi?.close();
-}, 30_000);
+}, WAIT_MS);
 
 const release = (): void => {
   held = false;
@@ -82,7 +86,7 @@ const queueDirectly = async (prompt: Workflow, clientId?: string): Promise<strin
 };
 
 test('the picture in S3 is the file in its output folder, byte by byte', async () => {
-  const task = await pipeline.api.finished(await pipeline.api.submit(textToImage({ seed: 3 })));
+  const task = await pipeline.api.finished(await pipeline.api.submit(textToImage({ seed: 3 })), WAIT_MS);
   expect(task).toMatchObject({ status: 'completed', worker_id: 'comfyui-1', retry_count: 0, error: '' });
   const output = task.result!.outputs[0]!;
   const file = await readFile(path.join(comfyUi.outputDir, output.filename));
@@ -100,19 +104,25 @@ test('prompts that others queue are no jobs, and disturb none', async () => {
     await queueDirectly(textToImage({ seed: 10 }), 'somebody-else'),
     await queueDirectly(textToImage({ seed: 11 })),
   ];
-  await waitUntil(() => gate.pending > 0, { what: "the other's prompt to run" });
+  await waitUntil(() => gate.pending > 0, { what: "the other's prompt to run", timeoutMs: WAIT_MS });
   const watcher = await pipeline.watch();
   const id = await pipeline.api.submit(textToImage({ seed: 12 }));
   watcher.follow(id);
-  await waitUntil(() => comfyUi.queue().queue_pending.length === 2, { what: 'the job behind the others' });
+  await waitUntil(() => comfyUi.queue().queue_pending.length === 2, {
+    what: 'the job behind the others',
+    timeoutMs: WAIT_MS,
+  });
   others.push(await queueDirectly(textToImage({ seed: 13 })));
   others.push(await queueDirectly(textToImage({ seed: 14 }), 'somebody-else'));
   release();
 
-  const task = await pipeline.api.finished(id);
+  const task = await pipeline.api.finished(id, WAIT_MS);
   expect(task).toMatchObject({ status: 'completed', retry_count: 0, attempt: 1 });
-  await waitUntil(() => others.every((prompt) => prompt in comfyUi.history()), { what: 'their prompts' });
-  const again = await pipeline.api.finished(await pipeline.api.submit(textToImage({ seed: 15 })));
+  await waitUntil(() => others.every((prompt) => prompt in comfyUi.history()), {
+    what: 'their prompts',
+    timeoutMs: WAIT_MS,
+  });
+  const again = await pipeline.api.finished(await pipeline.api.submit(textToImage({ seed: 15 })), WAIT_MS);
   expect(again.status).toBe('completed');
   await pipeline.demo.aws.idle();
 
@@ -131,22 +141,25 @@ test('prompts that others queue are no jobs, and disturb none', async () => {
   }
   const table = await tableText();
   expect(others.filter((prompt) => table.includes(prompt))).toEqual([]);
-}, 40_000);
+});
 
 test('a restart in mid-run costs one retry', async () => {
   held = true;
   const watcher = await pipeline.watch();
   const id = await pipeline.api.submit(textToImage({ seed: 20 }));
   watcher.follow(id);
-  await waitUntil(() => gate.pending > 0, { what: 'the sampler' });
-  await waitUntil(async () => (await pipeline.api.get(id)).status === 'running', { what: 'the job to run' });
+  await waitUntil(() => gate.pending > 0, { what: 'the sampler', timeoutMs: WAIT_MS });
+  await waitUntil(async () => (await pipeline.api.get(id)).status === 'running', {
+    what: 'the job to run',
+    timeoutMs: WAIT_MS,
+  });
   await comfyUi.crash();
   release();
   await comfyUi.restart();
 
-  const retrying = await watcher.until(id, ({ type }) => type === 'job_retrying', 60_000);
+  const retrying = await watcher.until(id, ({ type }) => type === 'job_retrying', WAIT_MS);
   expect(retrying).toMatchObject({ reason: 'comfyRestarted', attempt: 1, nextAttempt: 2 });
-  const task = await pipeline.api.finished(id, 60_000);
+  const task = await pipeline.api.finished(id, WAIT_MS);
   expect(task).toMatchObject({ status: 'completed', retry_count: 1, attempt: 2, error: '' });
   expect(task.result?.outputs).toHaveLength(1);
   await pipeline.demo.aws.idle();
@@ -156,4 +169,4 @@ test('a restart in mid-run costs one retry', async () => {
   expect(troublesIn(monitors)).toEqual(['monitor.disconnected', 'monitor.jobFailed']);
   const outcomes = watcher.of(id).filter(({ type }) => ['job_retrying', 'job_completed'].includes(type));
   expect(outcomes.map(({ type }) => type)).toEqual(['job_retrying', 'job_completed']);
-}, 120_000);
+});

@@ -1,5 +1,5 @@
 /** `npm start` as a person runs it: a process of its own, started, used, interrupted. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -11,6 +11,10 @@ import { waitUntil } from './support/wait.ts';
 import { seedTaskText } from './support/workflows.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** Generous: they are only waited out by a test that fails. */
+const [START_MS, WAIT_MS] = [120_000, 60_000];
+jest.setTimeout(WAIT_MS);
+
 let localDir: string;
 const running = new Set<ChildProcess>();
 
@@ -53,58 +57,62 @@ const refuses = (url: string): Promise<boolean> =>
     () => true,
   );
 
-test('it serves the page and the API, keeps state with --data, and ends clean on Ctrl-C', async () => {
-  const dataDir = path.join(localDir, 'data');
-  const first = run(['--data', dataDir], { PORT: '0', PODS: '1', STEP_DELAY_MS: '5' });
-  const endpoints = await waitUntil(readEndpoints, {
-    what: `endpoints.json; ${first.output()}`,
-    timeoutMs: 60_000,
-  });
-  expect(first.output()).not.toMatch(/error/i);
-  const page = await fetch(endpoints.pageUrl!);
-  expect(page.headers.get('content-type')).toContain('text/html');
-  const config = (await (await fetch(new URL('config.json', endpoints.pageUrl!))).json()) as Record<
-    string,
-    string
-  >;
-  expect(config).toEqual({ apiUrl: endpoints.apiUrl, webSocketUrl: endpoints.webSocketUrl });
-  const submitted = await fetch(`${endpoints.apiUrl}/api/v1/tasks`, { method: 'POST', body: seedTaskText });
-  expect(submitted.status).toBe(201);
-  const { id } = (await submitted.json()) as { id: string };
-  const task = await waitUntil(
-    async () => {
-      const found = (await (await fetch(`${endpoints.apiUrl}/api/v1/tasks/${id}`)).json()) as {
-        status: string;
-        result: { src: string } | null;
-      };
-      return found.status === 'completed' && found;
-    },
-    { what: 'the picture', timeoutMs: 30_000, pollMs: 100 },
-  );
-  const picture = Buffer.from(await (await fetch(task.result!.src)).arrayBuffer());
+test(
+  'it serves the page and the API, keeps state with --data, and ends clean on Ctrl-C',
+  async () => {
+    const dataDir = path.join(localDir, 'data');
+    const first = run(['--data', dataDir], { PORT: '0', PODS: '1', STEP_DELAY_MS: '5' });
+    const endpoints = await waitUntil(readEndpoints, {
+      what: `endpoints.json; ${first.output()}`,
+      timeoutMs: START_MS,
+    });
+    expect(first.output()).not.toMatch(/error/i);
+    const page = await fetch(endpoints.pageUrl!);
+    expect(page.headers.get('content-type')).toContain('text/html');
+    const config = (await (await fetch(new URL('config.json', endpoints.pageUrl!))).json()) as Record<
+      string,
+      string
+    >;
+    expect(config).toEqual({ apiUrl: endpoints.apiUrl, webSocketUrl: endpoints.webSocketUrl });
+    const submitted = await fetch(`${endpoints.apiUrl}/api/v1/tasks`, { method: 'POST', body: seedTaskText });
+    expect(submitted.status).toBe(201);
+    const { id } = (await submitted.json()) as { id: string };
+    const task = await waitUntil(
+      async () => {
+        const found = (await (await fetch(`${endpoints.apiUrl}/api/v1/tasks/${id}`)).json()) as {
+          status: string;
+          result: { src: string } | null;
+        };
+        return found.status === 'completed' && found;
+      },
+      { what: 'the picture', timeoutMs: WAIT_MS, pollMs: 100 },
+    );
+    const picture = Buffer.from(await (await fetch(task.result!.src)).arrayBuffer());
 
-  // Twice, as from a terminal: to the group, and passed on by npm.
-  first.child.kill('SIGINT');
-  first.child.kill('SIGINT');
-  expect(await first.ended).toBe(0);
-  expect(first.output()).toContain('Stopped.');
-  await expect(access(endpointsFile())).rejects.toThrow();
-  const urls = [endpoints.apiUrl, endpoints.pageUrl!, endpoints.awsEndpointUrl, ...endpoints.comfyUiUrls];
-  expect(await Promise.all(urls.map(refuses))).toEqual(urls.map(() => true));
+    // Twice, as from a terminal: to the group, and passed on by npm.
+    first.child.kill('SIGINT');
+    first.child.kill('SIGINT');
+    expect(await first.ended).toBe(0);
+    expect(first.output()).toContain('Stopped.');
+    await expect(access(endpointsFile())).rejects.toThrow();
+    const urls = [endpoints.apiUrl, endpoints.pageUrl!, endpoints.awsEndpointUrl, ...endpoints.comfyUiUrls];
+    expect(await Promise.all(urls.map(refuses))).toEqual(urls.map(() => true));
 
-  const second = run(['--data', dataDir], { PORT: '0', PODS: '1' });
-  const again = await waitUntil(readEndpoints, { what: 'the second start', timeoutMs: 60_000 });
-  const kept = (await (await fetch(`${again.apiUrl}/api/v1/tasks/${id}`)).json()) as {
-    status: string;
-    result: { src: string };
-  };
-  expect(kept.status).toBe('completed');
-  const path2 = new URL(kept.result.src).pathname;
-  const keptPicture = Buffer.from(await (await fetch(`${again.cdnUrl}${path2}`)).arrayBuffer());
-  expect(keptPicture.equals(picture)).toBe(true);
-  second.child.kill('SIGTERM');
-  expect(await second.ended).toBe(0);
-}, 150_000);
+    const second = run(['--data', dataDir], { PORT: '0', PODS: '1' });
+    const again = await waitUntil(readEndpoints, { what: 'the second start', timeoutMs: START_MS });
+    const kept = (await (await fetch(`${again.apiUrl}/api/v1/tasks/${id}`)).json()) as {
+      status: string;
+      result: { src: string };
+    };
+    expect(kept.status).toBe('completed');
+    const path2 = new URL(kept.result.src).pathname;
+    const keptPicture = Buffer.from(await (await fetch(`${again.cdnUrl}${path2}`)).arrayBuffer());
+    expect(keptPicture.equals(picture)).toBe(true);
+    second.child.kill('SIGTERM');
+    expect(await second.ended).toBe(0);
+  },
+  4 * START_MS,
+);
 
 test.each([
   [{ PORT: '99999' }, /^PORT must be a port from 0 to 65535/],
