@@ -21,7 +21,7 @@ const escapeOne = (character: string): string => {
  * One segment of a key. `~` escapes: it stands in a URL as it is, and the result can be read back, so two ids
  * never share a segment. No dot leads or follows a dot, so no `.` and no `..` can arise.
  */
-const segmentOf = (id: string): string => {
+export const segmentOf = (id: string): string => {
   if (id === '') return '~';
   const escaped = Array.from(id)
     .map((character) => (/^[A-Za-z0-9._-]$/.test(character) ? character : escapeOne(character)))

@@ -241,10 +241,14 @@ export interface OutputStore {
 
 /** Submitted workflows as text: numbers in them must not pass through JSON.parse. */
 export interface WorkflowStore {
-  put(jobId: string, workflowText: string): Promise<void>;
+  /**
+   * What was put first stays: a second put of the same text is `stored`, of another `different`, so that two requests
+   * with one Idempotency-Key cannot mix.
+   */
+  put(jobId: string, workflowText: string): Promise<'stored' | 'different'>;
   get(jobId: string): Promise<string | undefined>;
   /** Files that must be on the worker before the prompt runs. */
-  putFiles(jobId: string, files: readonly JobFile[]): Promise<void>;
+  putFiles(jobId: string, files: readonly JobFile[]): Promise<'stored' | 'different'>;
   getFiles(jobId: string): Promise<readonly JobFile[] | undefined>;
   /** URL from which a caller reads the workflow, for at most 15 minutes. */
   urlOf(jobId: string): Promise<string>;
@@ -284,6 +288,22 @@ export interface UploadStore {
     fileId: string,
   ): Promise<{ readonly key: string; readonly filename: string; readonly size: number } | undefined>;
   open(key: string): Promise<{ readonly body: Readable; readonly size: number } | undefined>;
+}
+
+/** Files that a caller named by URL. */
+export interface RemoteFiles {
+  /**
+   * Fetches one file of at most 100 MB. `refused`: it will never do (an address that the policy does not allow, 404,
+   * too large, a redirect to nowhere); `unreachable`: another time it may. The body fails with `file.refused` when it
+   * turns out too large, too slow, or of another length than was declared.
+   */
+  open(
+    url: string,
+  ): Promise<
+    | { readonly kind: 'found'; readonly body: Readable; readonly size: number }
+    | { readonly kind: 'refused'; readonly message: string }
+    | { readonly kind: 'unreachable'; readonly message: string }
+  >;
 }
 
 export interface StoredWorkflow {
