@@ -2,7 +2,7 @@
  * The one place where the routes of the task API are written. The HTTP API, the scope checks and the OpenAPI
  * document are generated from it.
  */
-import type * as z from 'zod';
+import * as z from 'zod';
 import * as api from './task-api.ts';
 
 export type ApiMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -40,6 +40,16 @@ export interface ApiRoute {
 }
 
 export const API_PREFIX = '/api/v1';
+
+/** Query of GET and DELETE below /api/v1/keys. */
+export const keyQuerySchema = z.looseObject({
+  user_id: z
+    .string()
+    .min(1, 'user_id must not be empty')
+    .max(128, 'user_id must be at most 128 characters')
+    .optional()
+    .describe('Whose keys; another than the caller is for admins.'),
+});
 
 /** By `operationId`. */
 export const apiRoutes = {
@@ -276,8 +286,9 @@ export const apiRoutes = {
     function: 'issue-credentials',
     scope: 'keys:write',
     summary: 'Your API keys, without their secrets.',
+    query: keyQuerySchema,
     responses: { 200: api.keyListSchema },
-    errors: [],
+    errors: [400],
   },
   revokeKey: {
     method: 'DELETE',
@@ -285,8 +296,9 @@ export const apiRoutes = {
     function: 'issue-credentials',
     scope: 'keys:write',
     summary: 'Revoke a key, at once and for good.',
+    query: keyQuerySchema,
     responses: { 204: undefined },
-    errors: [404],
+    errors: [400, 404],
   },
   getOpenApi: {
     method: 'GET',

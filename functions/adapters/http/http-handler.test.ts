@@ -42,8 +42,27 @@ describe('who calls', () => {
     ],
   ])('is nobody with %s: 401, and the route is not run', async (_what, context) => {
     const { handler, seen } = setUp();
-    expect(await handler(withContext(context))).toMatchObject({ statusCode: 401, body: oneLine });
+    expect(await handler(withContext(context))).toMatchObject({
+      statusCode: 401,
+      headers: { 'www-authenticate': 'Bearer' },
+      body: oneLine,
+    });
     expect(seen).toEqual([]);
+  });
+
+  test('is told why the credentials were refused, in words of our own', async () => {
+    const { handler } = setUp();
+    const bodyFor = async (refusal: unknown) => {
+      const lambda = { userId: '', scopes: 'admin tasks:read', refusal };
+      const { statusCode, body } = await handler(withContext({ authorizer: { lambda } }));
+      expect(statusCode).toBe(401);
+      return body;
+    };
+    expect(await bodyFor('revokedKey')).toContain('revoked');
+    expect(await bodyFor('expiredToken')).toContain('expired');
+    for (const unknown of [undefined, 'toString', '__proto__', 'x', ['revokedKey']]) {
+      expect(await bodyFor(unknown)).toContain('Authorization: Bearer');
+    }
   });
 });
 

@@ -1,12 +1,8 @@
 /** The edge of the task API: payload format 2.0 in, JSON out, and never a stack trace. */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import {
-  apiRoutes,
-  routeKeyOf,
-  type OperationId,
-  type RouteScope,
-} from '../../../shared-types/api-routes.ts';
+import { apiRoutes, routeKeyOf, type OperationId } from '../../../shared-types/api-routes.ts';
 import type { ApiScope, Logger } from '../../core/ports.ts';
+import { refusalText, type RefusalReason } from '../../core/identity/identify.ts';
 import { readScopes } from '../../core/identity/scopes.ts';
 import { isUserId } from '../../core/identity/user-id.ts';
 
@@ -37,35 +33,42 @@ export interface HttpReply {
 
 export type HttpHandler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>;
 
-interface Caller {
-  readonly userId: string;
-  readonly scopes: readonly ApiScope[];
-}
-
-const NOBODY: Caller = { userId: '', scopes: [] };
+type Caller =
+  | { readonly kind: 'known'; readonly userId: string; readonly scopes: readonly ApiScope[] }
+  | { readonly kind: 'nobody'; readonly message: string };
 
 const operations: ReadonlyMap<string, OperationId> = new Map(
   Object.entries(apiRoutes).map(([id, route]) => [routeKeyOf(route), id as OperationId]),
 );
 
-/** What `authorize-request` said; undefined when it did not run, so that a route without it lets nobody in. */
-const callerOf = (event: APIGatewayProxyEventV2): Caller | undefined => {
+const isReason = (value: unknown): value is RefusalReason =>
+  typeof value === 'string' && Object.hasOwn(refusalText, value);
+
+/** What `authorize-request` said. Where it did not run there is nobody: a route without it lets no one in. */
+const callerOf = (event: APIGatewayProxyEventV2): Caller => {
   const context: unknown = event.requestContext;
-  const said = (context as { authorizer?: { lambda?: { userId?: unknown; scopes?: unknown } | null } | null })
+  const said = (context as { authorizer?: { lambda?: Readonly<Record<string, unknown>> | null } | null })
     .authorizer?.lambda;
-  return isUserId(said?.userId) ? { userId: said.userId, scopes: readScopes(said.scopes) } : undefined;
+  const { userId, scopes, refusal } = said ?? {};
+  if (isUserId(userId)) return { kind: 'known', userId, scopes: readScopes(scopes) };
+  return { kind: 'nobody', message: refusalText[isReason(refusal) ? refusal : 'noCredentials'] };
 };
 
 const lowerCase = (headers: Readonly<Record<string, string | undefined>>): HttpRequest['headers'] =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
 /** Bodies are turned into text or bytes when they are asked for: they may have megabytes. */
-const requestOf = (event: APIGatewayProxyEventV2, operation: OperationId, caller: Caller): HttpRequest => {
+const requestOf = (
+  event: APIGatewayProxyEventV2,
+  operation: OperationId,
+  { userId, scopes }: Pick<HttpRequest, 'userId' | 'scopes'>,
+): HttpRequest => {
   const { body, isBase64Encoded } = event;
   const bytes = (): Buffer | undefined =>
     body === undefined ? undefined : Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8');
   return {
-    ...caller,
+    userId,
+    scopes,
     operation,
     headers: lowerCase(event.headers ?? {}),
     query: event.queryStringParameters ?? {},
@@ -96,13 +99,6 @@ export const errorReply = (
   headers?: Readonly<Record<string, string>>,
 ): HttpReply => ({ status, body: JSON.stringify({ error: message }), ...(headers && { headers }) });
 
-const refusalOf = (scope: RouteScope, caller: Caller | undefined): HttpReply | undefined => {
-  if (scope === 'none') return undefined;
-  if (caller === undefined) return errorReply(401, 'send `Authorization: Bearer` with a token or an API key');
-  if (caller.scopes.includes(scope)) return undefined;
-  return errorReply(403, `this needs the scope ${scope}, which your credentials do not have`);
-};
-
 const answer = async (
   event: APIGatewayProxyEventV2,
   route: (request: HttpRequest) => Promise<HttpReply>,
@@ -110,9 +106,12 @@ const answer = async (
   const operation = operations.get(event.routeKey);
   if (operation === undefined) return errorReply(404, 'there is no such route');
   const { scope } = apiRoutes[operation];
+  if (scope === 'none') return route(requestOf(event, operation, { userId: '', scopes: [] }));
   const caller = callerOf(event);
-  const refusal = refusalOf(scope, caller);
-  return refusal ?? route(requestOf(event, operation, (scope !== 'none' && caller) || NOBODY));
+  // RFC 9110, section 11.6.1: a 401 says how to do better.
+  if (caller.kind === 'nobody') return errorReply(401, caller.message, { 'www-authenticate': 'Bearer' });
+  if (caller.scopes.includes(scope)) return route(requestOf(event, operation, caller));
+  return errorReply(403, `this needs the scope ${scope}, which your credentials do not have`);
 };
 
 /**

@@ -2,29 +2,19 @@
 import type { Logger } from '../../core/ports.ts';
 
 export interface RouteEvent {
-  readonly requestContext: {
-    readonly connectionId: string;
-    readonly authorizer?: { readonly principalId?: unknown } | undefined;
-  };
+  readonly requestContext: { readonly connectionId: string };
+  /** Of the handshake: only $connect has it. */
+  readonly queryStringParameters?: Readonly<Record<string, string | undefined>> | null | undefined;
   readonly body?: string | undefined;
 }
 
 export interface RouteRequest {
   readonly connectionId: string;
-  /** `principalId` of the authorizer, or `local` on the stage without one. */
-  readonly userId: string | undefined;
+  readonly query: Readonly<Record<string, string | undefined>>;
   readonly body: string | undefined;
 }
 
 export type RouteHandler = (event: RouteEvent) => Promise<{ readonly statusCode: number }>;
-
-const userOf = ({ requestContext: { authorizer } }: RouteEvent): string | undefined => {
-  if (authorizer === undefined || authorizer === null) return 'local';
-  const { principalId } = authorizer;
-  return typeof principalId === 'string' && principalId !== '' && principalId.length <= 128
-    ? principalId
-    : undefined;
-};
 
 /** Wraps one route: 200 when done, 500 (and one log line) for everything unforeseen. */
 export const routeHandler =
@@ -32,7 +22,8 @@ export const routeHandler =
   async (event) => {
     const { connectionId } = event.requestContext;
     try {
-      return { statusCode: await route({ connectionId, userId: userOf(event), body: event.body }) };
+      const query = event.queryStringParameters ?? {};
+      return { statusCode: await route({ connectionId, query, body: event.body }) };
     } catch (error) {
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
       logger.error('socket.failed', { connectionId, reason });
