@@ -3,7 +3,30 @@ import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
 import type { StageConfig } from '../stage-config.ts';
 
-/** Jobs, queue, workers, connections and outputs: one table, one key schema, one consistent read. */
+const text = (name: string): dynamodb.Attribute => ({ name, type: dynamodb.AttributeType.STRING });
+
+/**
+ * Over jobs alone, since no other item has their keys. They carry just what a list filters by: the tasks of a page are
+ * read from the table. Names are those of `functions/adapters/dynamodb/table.ts`; a test holds both together.
+ */
+const indexes: readonly dynamodb.GlobalSecondaryIndexProps[] = [
+  {
+    indexName: 'by-user',
+    partitionKey: text('userId'),
+    sortKey: text('createdKey'),
+    projectionType: dynamodb.ProjectionType.INCLUDE,
+    nonKeyAttributes: ['jobId', 'status', 'workflowId'],
+  },
+  {
+    indexName: 'by-due',
+    partitionKey: text('due'),
+    sortKey: text('dueAt'),
+    projectionType: dynamodb.ProjectionType.INCLUDE,
+    nonKeyAttributes: ['jobId'],
+  },
+];
+
+/** Jobs, queue, shares, workers, connections and outputs: one table, one key schema, one consistent read. */
 export class PipelineTable extends Construct {
   readonly table: dynamodb.Table;
 
@@ -11,8 +34,8 @@ export class PipelineTable extends Construct {
     super(scope, id);
     this.table = new dynamodb.Table(this, 'Table', {
       tableName: `${config.stage}-comfyui-pipeline`,
-      partitionKey: { name: 'pk', type: dynamodb.AttributeType.STRING },
-      sortKey: { name: 'sk', type: dynamodb.AttributeType.STRING },
+      partitionKey: text('pk'),
+      sortKey: text('sk'),
       billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: {
         pointInTimeRecoveryEnabled: true,
@@ -22,5 +45,6 @@ export class PipelineTable extends Construct {
       deletionProtection: config.deletionProtection,
       removalPolicy: config.removal === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
+    for (const index of indexes) this.table.addGlobalSecondaryIndex(index);
   }
 }

@@ -1,16 +1,19 @@
 /** The job as it is stored. */
 import * as z from 'zod';
 import {
+  DEFAULT_TIMEOUT_SECONDS,
   failureReasonSchema,
   jobProgressSchema,
   jobStatusSchema,
   storedOutputSchema,
 } from '../../../shared-types/index.ts';
 import type { Job } from '../../core/job.ts';
+import { createdKeyOf } from './job-cursor.ts';
 import { readRow } from './table.ts';
 
 const instant = z.iso.datetime({ offset: true });
 const text = z.string();
+const count = z.number().int().min(0);
 
 const failureSchema = z.object({
   reason: failureReasonSchema,
@@ -21,6 +24,20 @@ const failureSchema = z.object({
   exceptionType: text.exactOptional(),
 });
 
+const needsSchema = z.object({ classes: z.array(text), models: z.array(text), tags: z.array(text) });
+
+const attemptSchema = z.object({
+  attempt: count,
+  workerId: text.nullable(),
+  promptId: text.nullable(),
+  assignedAt: instant.nullable(),
+  startedAt: instant.nullable(),
+  endedAt: instant,
+  outcome: z.enum(['completed', 'failed', 'cancelled']),
+  failure: failureSchema.nullable(),
+});
+
+/** What has a default was added after the first jobs were stored. */
 const jobRowSchema = z.object({
   jobId: text,
   userId: text,
@@ -28,14 +45,14 @@ const jobRowSchema = z.object({
   workflowId: text,
   priority: z.number().int(),
   status: jobStatusSchema,
-  attempt: z.number().int().min(0),
-  revision: z.number().int().min(0),
-  eventSequence: z.number().int().min(0),
+  attempt: count,
+  revision: count,
+  eventSequence: count,
   promptId: text.nullable(),
   workerId: text.nullable(),
   clientId: text.nullable(),
-  retryCount: z.number().int().min(0),
-  maxRetries: z.number().int().min(0),
+  retryCount: count,
+  maxRetries: count,
   createdAt: instant,
   queuedAt: instant,
   assignedAt: instant.nullable(),
@@ -44,9 +61,20 @@ const jobRowSchema = z.object({
   updatedAt: instant,
   storingSince: instant.nullable(),
   cancelRequestedAt: instant.nullable(),
+  endingSince: instant.nullable().default(null),
+  endingReason: z.enum(['cancel', 'timeout']).nullable().default(null),
+  timeoutSeconds: z.number().int().min(1).default(DEFAULT_TIMEOUT_SECONDS),
+  needs: needsSchema.default({ classes: [], models: [], tags: [] }),
+  fileCount: count.default(0),
+  callbackUrl: text.nullable().default(null),
+  requestHash: text.nullable().default(null),
+  retryOf: text.nullable().default(null),
+  attempts: z.array(attemptSchema).default([]),
+  // Absent rather than null: it is the key of an index.
+  dueAt: instant.nullable().default(null),
   progress: jobProgressSchema.nullable(),
   earlyOutputs: z.array(storedOutputSchema),
-  outputCount: z.number().int().min(0),
+  outputCount: count,
   durationMs: z.number().min(0).nullable(),
   failure: failureSchema.nullable(),
   endedByEventId: text.nullable(),
@@ -57,13 +85,18 @@ const jobRowSchema = z.object({
     .transform((set) => [...(set ?? [])]),
 });
 
+/** Partition of the index of due jobs. */
+export const DUE = 'DUE';
+
 export const jobKey = (jobId: string) => ({ pk: `JOB#${jobId}`, sk: 'JOB' });
 
 /** @throws PipelineError `row.invalid` */
 export const jobOfRow = (row: Readonly<Record<string, unknown>>): Job => readRow(jobRowSchema, row);
 
-export const rowOfJob = ({ connections, ...job }: Job): Record<string, unknown> => ({
+export const rowOfJob = ({ connections, dueAt, ...job }: Job): Record<string, unknown> => ({
   ...jobKey(job.jobId),
   ...job,
+  createdKey: createdKeyOf(job),
+  ...(dueAt === null ? {} : { due: DUE, dueAt }),
   ...(connections.length === 0 ? {} : { connections: new Set(connections) }),
 });

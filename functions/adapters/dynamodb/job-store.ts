@@ -3,7 +3,7 @@ import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { JobChange, JobGuard, JobPatch } from '../../core/job.ts';
 import type { JobStore } from '../../core/ports.ts';
 import { createExpression, type Expression } from './expression.ts';
-import { jobKey, jobOfRow, rowOfJob } from './job-row.ts';
+import { DUE, jobKey, jobOfRow, rowOfJob } from './job-row.ts';
 import { expiryOf, whenConditionHolds, type StoreOptions } from './table.ts';
 
 const conditionOf = (guard: JobGuard, { name, value }: Expression): string => {
@@ -18,19 +18,29 @@ const conditionOf = (guard: JobGuard, { name, value }: Expression): string => {
   return [...parts, ...equal('promptId'), ...below].join(' AND ');
 };
 
-const assignmentsOf = (patch: JobPatch, { name, value }: Expression): string[] => {
-  const { addEarlyOutputs, clearEarlyOutputs, ...fields } = patch;
-  const sets = Object.entries(fields)
+/** `list_append`, to a list that rows of an older shape do not have. */
+const appended = (attribute: string, items: readonly unknown[], { name, value }: Expression): string => {
+  const list = name(attribute);
+  return `${list} = list_append(if_not_exists(${list}, ${value([])}), ${value(items)})`;
+};
+
+const setsOf = (patch: JobPatch, expression: Expression): string[] => {
+  const { addAttempt, addEarlyOutputs, clearEarlyOutputs, dueAt, ...fields } = patch;
+  const { name, value } = expression;
+  const all = typeof dueAt === 'string' ? { ...fields, due: DUE, dueAt } : fields;
+  const sets = Object.entries(all)
     .filter(([, content]) => content !== undefined)
     .map(([attribute, content]) => `${name(attribute)} = ${value(content)}`);
   // A name that no expression uses is an error of its own: it is made only where it is needed.
+  if (addAttempt !== undefined) sets.push(appended('attempts', [addAttempt], expression));
   if (clearEarlyOutputs === true) sets.push(`${name('earlyOutputs')} = ${value(addEarlyOutputs ?? [])}`);
-  else if (addEarlyOutputs !== undefined) {
-    const early = name('earlyOutputs');
-    sets.push(`${early} = list_append(${early}, ${value(addEarlyOutputs)})`);
-  }
+  else if (addEarlyOutputs !== undefined) sets.push(appended('earlyOutputs', addEarlyOutputs, expression));
   return sets;
 };
+
+/** The keys of an index are removed: DynamoDB refuses null in one. */
+const removalOf = ({ dueAt }: JobPatch, { name }: Expression): string =>
+  dueAt === null ? ` REMOVE ${name('due')}, ${name('dueAt')}` : '';
 
 export const createJobStore = ({
   table: { client, tableName: TableName },
@@ -59,7 +69,7 @@ export const createJobStore = ({
     const { name, value } = expression;
     const now = clock.now();
     const sets = [
-      ...assignmentsOf(patch, expression),
+      ...setsOf(patch, expression),
       `${name('revision')} = ${name('revision')} + ${value(1)}`,
       `${name('updatedAt')} = ${value(new Date(now).toISOString())}`,
       `${name('expiresAt')} = ${value(expiryOf(now))}`,
@@ -70,7 +80,7 @@ export const createJobStore = ({
           TableName,
           Key: jobKey(guard.jobId),
           ConditionExpression: conditionOf(guard, expression),
-          UpdateExpression: `SET ${sets.join(', ')}`,
+          UpdateExpression: `SET ${sets.join(', ')}${removalOf(patch, expression)}`,
           ExpressionAttributeNames: expression.names(),
           ExpressionAttributeValues: expression.values(),
           ReturnValues: 'ALL_NEW',

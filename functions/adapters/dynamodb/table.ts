@@ -6,12 +6,24 @@
  * | job | `JOB#<jobId>` | `JOB` |
  * | node transitions of one event | `JOB#<jobId>` | `NODES#<attempt>#<sequence>` |
  * | outputs of an ended attempt | `JOB#<jobId>` | `OUTPUTS#<attempt>#<chunk>` |
- * | pending job | `QUEUE` | `<10 - priority>#<queuedAt>#<jobId>` |
+ * | callback to be made | `JOB#<jobId>` | `CALLBACK#…` |
+ * | callback that is due | `CALLBACKS` | `<dueAt>#<id>` |
+ * | pending job | `QUEUE#<userId>` | `<rank>#<queuedAt>#<jobId>` |
+ * | share of a user | `SHARES` | `<userId>` |
+ * | settings of the queue | `SHARES` | `#settings` |
  * | worker | `WORKERS` | `<workerId>` |
+ * | instance of a provider | `INSTANCES` | `<pool>#<workerId>` |
  * | connection | `CONNECTION#<connectionId>` | `CONNECTION` |
+ * | one-time ticket | `TICKET#<secretHash>` | `TICKET` |
+ * | API key | `APIKEY#<secretHash>` | `APIKEY` |
+ * | API key of a user | `USER#<userId>` | `APIKEY#<keyId>` |
+ * | stored workflow | `USER#<userId>` | `WORKFLOW#<workflowId>` |
+ *
+ * Indexes: `by-user` (`userId`, `createdKey` = `<createdAt>#<jobId>`) and `by-due` (`due` = `DUE`, `dueAt`), both over
+ * jobs alone; a job that is not due has neither `due` nor `dueAt`.
  */
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { DynamoDBDocumentClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/lib-dynamodb';
 import type * as z from 'zod';
 import { PipelineError } from '../../core/errors.ts';
 import type { Clock, Logger } from '../../core/ports.ts';
@@ -27,6 +39,10 @@ export interface StoreOptions {
   /** Told of rows that a list leaves out. Without it such a row makes the list throw. */
   readonly logger?: Logger;
 }
+
+/** Names of the indexes; they lag, so nothing that must be right is decided by them. */
+export const BY_USER_INDEX = 'by-user';
+export const BY_DUE_INDEX = 'by-due';
 
 /** Jobs and all that belongs to them are kept this long after the last change. */
 const KEEP_DAYS = 30;
@@ -92,3 +108,17 @@ export const readRows = <S extends z.ZodType>(
       return [];
     }
   });
+
+/** One page of a query after another, each as long as DynamoDB makes it, until the reader stops. */
+export async function* queryPages(
+  { client, tableName: TableName }: Table,
+  input: Omit<QueryCommandInput, 'TableName'>,
+): AsyncGenerator<readonly Readonly<Record<string, unknown>>[]> {
+  let start = input.ExclusiveStartKey;
+  do {
+    const key = start === undefined ? {} : { ExclusiveStartKey: start };
+    const page = await client.send(new QueryCommand({ ...input, TableName, ...key }));
+    yield page.Items ?? [];
+    start = page.LastEvaluatedKey;
+  } while (start !== undefined);
+}

@@ -1,6 +1,7 @@
 /** The worker as it is stored. */
 import * as z from 'zod';
 import type { Assignment, Worker, WorkerCondition } from '../../core/worker.ts';
+import { readRow } from './table.ts';
 
 /** `draining` is a wish of its own beside these, so that a worker that falls silent in between keeps it. */
 export type StoredCondition = Exclude<WorkerCondition, 'draining'>;
@@ -31,9 +32,6 @@ const heldSchema = z
   .default({})
   .transform((held) => oldestFirst(Object.values(held)));
 
-/** Reads just what an old row says was held. */
-export const heldRowSchema = z.object({ held: heldSchema });
-
 export const workerRowSchema = z
   .object({
     workerId: text,
@@ -59,3 +57,14 @@ export const workerRowSchema = z
   }));
 
 export const workerKey = (workerId: string) => ({ pk: 'WORKERS', sk: workerId });
+
+const heldRowSchema = z.object({ held: z.record(text, z.looseObject({})) });
+
+/**
+ * What a row says that its worker held of that job; the rest of the row need not be readable.
+ * @throws PipelineError `row.invalid`
+ */
+export const assignmentOf = (row: Readonly<Record<string, unknown>>, jobId: string): Assignment => {
+  const { held } = readRow(heldRowSchema, row);
+  return readRow(assignmentSchema, { pk: row['pk'], sk: row['sk'], ...held[jobId] });
+};

@@ -1,238 +1,214 @@
 /** The worker registry. Reports of a monitor apply in order: by boot, then by its own sequence. */
-import { GetCommand, QueryCommand, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
-import * as z from 'zod';
+import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { WorkerRegistration, WorkerStore } from '../../core/ports.ts';
 import type { Worker, WorkerReport } from '../../core/worker.ts';
-import { expiryOf, readRow, readRows, whenConditionHolds, type StoreOptions } from './table.ts';
-
-const workerRowSchema = z.object({
-  workerId: z.string(),
-  clientId: z.string(),
-  endpoint: z.string(),
-  status: z.enum(['starting', 'idle', 'busy', 'draining', 'failed', 'lost', 'stopped']),
-  currentJobId: z.string().nullable(),
-  currentAttempt: z.number().int().nullable(),
-  assignedAt: z.string().nullable(),
-  bootId: z.string(),
-  monitorSequence: z.number().int(),
-  comfyuiVersion: z.string().nullable(),
-  registeredAt: z.string(),
-  lastSeenAt: z.string(),
-  avoidUntil: z.string().nullable(),
-});
-
-const workerKey = (workerId: string) => ({ pk: 'WORKERS', sk: workerId });
-
-/** `status` is a reserved word of DynamoDB's expressions. */
-const STATUS = { '#status': 'status' };
-
-/**
- * A report of this boot that is newer, or of a boot that began later by the pod's own clock (`reportedAt`). Leases
- * are counted by ours (`lastSeenAt`): a pod whose clock is wrong is neither lost at once nor never.
- */
-const NEWER = '((bootId = :boot AND monitorSequence < :sequence) OR (bootId <> :boot AND reportedAt < :at))';
-/** A report of the boot that registered; an older boot's last words change nothing. */
-const SAME_BOOT = 'bootId = :boot AND monitorSequence < :sequence';
+import { createExpression } from './expression.ts';
+import { expiryOf, queryPages, readRow, readRows, whenConditionHolds, type StoreOptions } from './table.ts';
+import { assignmentOf, sortedTags, workerKey, workerRowSchema, type StoredCondition } from './worker-row.ts';
 
 /** A worker that nobody heard of for so long is forgotten. */
 const KEEP_DAYS = 7;
 
-const HEARD = 'monitorSequence = :sequence, reportedAt = :at, lastSeenAt = :seen, expiresAt = :expiry';
-
-/** How a worker that answers turns out, by what it holds. */
-const ANSWERING = [
-  { condition: 'currentJobId = :none', set: '#status = :idle, ' },
-  { condition: 'currentJobId <> :none', set: '#status = :busy, ' },
-];
-
-/** How `makeAvailable` recognises a newer report and a worker that is set aside, and what else it writes. */
-interface Availability {
-  readonly newer: string;
-  readonly setAside: string;
-  readonly extra: string;
-  readonly values: Readonly<Record<string, unknown>>;
-}
-
-/** DynamoDB refuses values that an expression does not name. */
-const used = (expressions: string, values: Readonly<Record<string, unknown>>): Record<string, unknown> => {
-  const named = new Set(expressions.match(/:\w+/g));
-  return Object.fromEntries(Object.entries(values).filter(([name]) => named.has(name)));
+/** Builds a write: what must hold, what is set, and the words that stand for names and values in both. */
+type Write = (words: {
+  /** `#n0 = :v0` */
+  readonly is: (attribute: string, value: unknown) => string;
+  readonly below: (attribute: string, value: unknown) => string;
+}) => {
+  readonly when: readonly string[];
+  readonly set: Readonly<Record<string, unknown>>;
 };
 
-export const createWorkerStore = ({
-  table: { client, tableName: TableName },
-  clock,
-  logger,
-}: StoreOptions): WorkerStore => {
-  const reportValues = ({ bootId, sequence, timestamp }: WorkerReport) => ({
-    ':boot': bootId,
-    ':sequence': sequence,
-    ':at': new Date(timestamp).toISOString(),
-    ':seen': new Date(clock.now()).toISOString(),
-    ':expiry': expiryOf(clock.now(), KEEP_DAYS),
-  });
-  const update = (workerId: string, input: Omit<UpdateCommandInput, 'TableName' | 'Key'>) =>
-    whenConditionHolds(client.send(new UpdateCommand({ TableName, Key: workerKey(workerId), ...input })));
-  const applied = (answer: unknown): 'applied' | 'refused' => (answer === undefined ? 'refused' : 'applied');
+export const createWorkerStore = ({ table, clock, logger }: StoreOptions): WorkerStore => {
+  const { client, tableName: TableName } = table;
 
-  const get: WorkerStore['get'] = async (workerId) => {
-    const { Item } = await client.send(
-      new GetCommand({ TableName, Key: workerKey(workerId), ConsistentRead: true }),
+  /** One conditional write; false when its condition did not hold. `held` is made where an old row has none. */
+  const write = async (workerId: string, build: Write, fresh = false): Promise<boolean> => {
+    const { name, value, names, values } = createExpression();
+    const { when, set } = build({
+      is: (attribute, content) => `${name(attribute)} = ${value(content)}`,
+      below: (attribute, content) => `${name(attribute)} < ${value(content)}`,
+    });
+    const sets = Object.entries(set).map(([attribute, content]) => `${name(attribute)} = ${value(content)}`);
+    if (!fresh) sets.push(`${name('held')} = if_not_exists(${name('held')}, ${value({})})`);
+    const there = fresh ? 'attribute_not_exists(pk)' : 'attribute_exists(pk)';
+    const written = await whenConditionHolds(
+      client.send(
+        new UpdateCommand({
+          TableName,
+          Key: workerKey(workerId),
+          ConditionExpression: [there, ...when].join(' AND '),
+          UpdateExpression: `SET ${sets.join(', ')}`,
+          ExpressionAttributeNames: names(),
+          ExpressionAttributeValues: values(),
+        }),
+      ),
     );
-    return Item === undefined ? undefined : readRow(workerRowSchema, Item);
+    return written !== undefined;
   };
 
   /**
-   * Turns a worker available without taking a job from it: whether it holds one is compared in the same write, so
-   * a claim in between makes the write fail, and it is tried again on what is then true.
+   * Order among boots is by the pod's own clock (`reportedAt`). Leases are counted by ours (`lastSeenAt`): a pod whose
+   * clock is wrong is neither lost at once nor never.
    */
-  const makeAvailable = async (
+  const heard = ({ sequence, timestamp }: WorkerReport): Readonly<Record<string, unknown>> => ({
+    monitorSequence: sequence,
+    reportedAt: new Date(timestamp).toISOString(),
+    lastSeenAt: new Date(clock.now()).toISOString(),
+    expiresAt: expiryOf(clock.now(), KEEP_DAYS),
+  });
+
+  const announced = (registration: WorkerRegistration): Readonly<Record<string, unknown>> => ({
+    ...heard(registration),
+    clientId: registration.clientId,
+    endpoint: registration.endpoint,
+    bootId: registration.bootId,
+    comfyuiVersion: registration.comfyuiVersion,
+    tags: sortedTags(registration.tags),
+    avoidUntil: null,
+    condition: 'ready' satisfies StoredCondition,
+  });
+
+  /** The newer report of the boot that registered; an older boot's last words change nothing. */
+  const next = (
     report: WorkerReport,
-    { newer, setAside, extra, values }: Availability,
-  ): Promise<'applied' | 'refused'> => {
-    const kept = { condition: setAside, set: '' };
-    const others = ANSWERING.map(({ condition, set }) => ({
-      condition: `${condition} AND NOT ${setAside}`,
+    set: Readonly<Record<string, unknown>>,
+    also: (is: Parameters<Write>[0]['is']) => readonly string[] = () => [],
+  ): Promise<boolean> =>
+    write(report.workerId, ({ is, below }) => ({
+      when: [is('bootId', report.bootId), below('monitorSequence', report.sequence), ...also(is)],
       set,
     }));
-    for (const { condition, set } of [...others, kept, ...others]) {
-      const answer = await update(report.workerId, {
-        ConditionExpression: `${newer} AND ${condition}`,
-        UpdateExpression: `SET ${set}${HEARD}${extra}`,
-        ExpressionAttributeNames: STATUS,
-        ExpressionAttributeValues: used(`${newer} ${condition} ${set} ${HEARD} ${extra}`, {
-          ...reportValues(report),
-          ...values,
-          ':idle': 'idle',
-          ':busy': 'busy',
-          ':draining': 'draining',
-          ':stopped': 'stopped',
-          ':none': null,
-        }),
-      });
-      if (answer !== undefined) return 'applied';
-    }
-    return 'refused';
-  };
 
-  const setStatus = async (report: WorkerReport, status: Worker['status'], condition: string) =>
-    applied(
-      await update(report.workerId, {
-        ConditionExpression: condition,
-        UpdateExpression: `SET #status = :status, ${HEARD}`,
-        ExpressionAttributeNames: STATUS,
-        ExpressionAttributeValues: used(`${condition} :status ${HEARD}`, {
-          ...reportValues(report),
-          ':status': status,
-          ':draining': 'draining',
-          ':stopped': 'stopped',
-        }),
+  const create = (registration: WorkerRegistration): Promise<boolean> =>
+    write(
+      registration.workerId,
+      () => ({
+        when: [],
+        set: {
+          ...announced(registration),
+          workerId: registration.workerId,
+          held: {},
+          drains: false,
+          quarantined: false,
+          lastAssignedAt: null,
+          catalogueHash: null,
+          registeredAt: new Date(clock.now()).toISOString(),
+        },
       }),
+      true,
     );
 
-  const create = ({ endpoint, comfyuiVersion, ...report }: WorkerRegistration) =>
-    update(report.workerId, {
-      ConditionExpression: 'attribute_not_exists(pk)',
-      UpdateExpression: `SET #status = :idle, workerId = :worker, clientId = :client, endpoint = :endpoint, currentJobId = :none, currentAttempt = :none, assignedAt = :none, bootId = :boot, comfyuiVersion = :version, registeredAt = :seen, avoidUntil = :none, ${HEARD}`,
-      ExpressionAttributeNames: STATUS,
-      ExpressionAttributeValues: {
-        ...reportValues(report),
-        ':idle': 'idle',
-        ':worker': report.workerId,
-        ':client': report.clientId,
-        ':endpoint': endpoint,
-        ':none': null,
-        ':version': comfyuiVersion,
-      },
-    });
+  /** A boot that began later. What an operator wished of the last one, and its quarantine, end with it. */
+  const takeOver = (registration: WorkerRegistration): Promise<boolean> =>
+    write(registration.workerId, ({ is, below }) => ({
+      when: [
+        `NOT ${is('bootId', registration.bootId)}`,
+        below('reportedAt', new Date(registration.timestamp).toISOString()),
+      ],
+      set: { ...announced(registration), drains: false, quarantined: false },
+    }));
+
+  const heartbeat: WorkerStore['heartbeat'] = async ({ available, ...report }) => {
+    const condition: StoredCondition = available ? 'ready' : 'failed';
+    const answers = (): Promise<boolean> =>
+      next(report, { ...heard(report), condition }, (is) => [`NOT ${is('condition', 'stopped')}`]);
+    // A worker that said goodbye stays gone until it registers, which may happen between the two writes.
+    const answered =
+      (await answers()) ||
+      (await next(report, heard(report), (is) => [is('condition', 'stopped')])) ||
+      (await answers());
+    return answered ? 'applied' : 'refused';
+  };
 
   return {
-    get,
     register: async (registration) => {
-      if ((await create(registration)) !== undefined) return 'applied';
-      const { endpoint, comfyuiVersion, ...report } = registration;
-      return makeAvailable(report, {
-        newer: NEWER,
-        setAside: '(#status = :draining AND bootId = :boot)',
-        extra:
-          ', bootId = :boot, clientId = :client, endpoint = :endpoint, comfyuiVersion = :version, avoidUntil = :none',
-        values: { ':client': report.clientId, ':endpoint': endpoint, ':version': comfyuiVersion },
-      });
+      const applied =
+        (await create(registration)) ||
+        (await takeOver(registration)) ||
+        (await next(registration, announced(registration)));
+      return applied ? 'applied' : 'refused';
     },
-    heartbeat: async ({ available, ...report }) => {
-      const setAside = '#status IN (:draining, :stopped)';
-      const kept = { newer: SAME_BOOT, setAside, extra: '', values: {} };
-      if (available) return makeAvailable(report, kept);
-      const failed = await setStatus(report, 'failed', `${SAME_BOOT} AND NOT ${setAside}`);
-      return failed === 'applied' ? failed : makeAvailable(report, kept);
+    heartbeat,
+    stop: async (report) =>
+      (await next(report, { ...heard(report), condition: 'stopped' satisfies StoredCondition }))
+        ? 'applied'
+        : 'refused',
+    get: async (workerId) => {
+      const { Item } = await client.send(
+        new GetCommand({ TableName, Key: workerKey(workerId), ConsistentRead: true }),
+      );
+      return Item === undefined ? undefined : readRow(workerRowSchema, Item);
     },
-    stop: (report) => setStatus(report, 'stopped', SAME_BOOT),
     list: async () => {
       const workers: Worker[] = [];
-      let ExclusiveStartKey: Record<string, unknown> | undefined;
-      do {
-        const page = await client.send(
-          new QueryCommand({
-            TableName,
-            KeyConditionExpression: 'pk = :workers',
-            ExpressionAttributeValues: { ':workers': 'WORKERS' },
-            ConsistentRead: true,
-            ...(ExclusiveStartKey === undefined ? {} : { ExclusiveStartKey }),
-          }),
-        );
-        workers.push(...readRows(workerRowSchema, page.Items ?? [], logger));
-        ExclusiveStartKey = page.LastEvaluatedKey;
-      } while (ExclusiveStartKey !== undefined);
+      const pages = queryPages(table, {
+        KeyConditionExpression: 'pk = :workers',
+        ExpressionAttributeValues: { ':workers': 'WORKERS' },
+        ConsistentRead: true,
+      });
+      for await (const rows of pages) workers.push(...readRows(workerRowSchema, rows, logger));
       return workers;
     },
-    claim: async (workerId, jobId, attempt, at) =>
-      (await update(workerId, {
-        ConditionExpression: '#status = :idle AND currentJobId = :none',
-        UpdateExpression:
-          'SET #status = :busy, currentJobId = :job, currentAttempt = :attempt, assignedAt = :at',
-        ExpressionAttributeNames: STATUS,
-        ExpressionAttributeValues: {
-          ':idle': 'idle',
-          ':busy': 'busy',
-          ':none': null,
-          ':job': jobId,
-          ':attempt': attempt,
-          ':at': at,
-        },
-      })) !== undefined,
+    claim: async (workerId, { jobId, attempt, userId, assignedAt }, depth) => {
+      const claimed = await whenConditionHolds(
+        client.send(
+          new UpdateCommand({
+            TableName,
+            Key: workerKey(workerId),
+            ConditionExpression:
+              '#condition = :ready AND NOT #drains = :yes AND NOT #quarantined = :yes AND size(#held) < :depth AND attribute_not_exists(#held.#job)',
+            UpdateExpression: 'SET #held.#job = :assignment, #last = :at',
+            ExpressionAttributeNames: {
+              '#condition': 'condition',
+              '#drains': 'drains',
+              '#quarantined': 'quarantined',
+              '#held': 'held',
+              '#job': jobId,
+              '#last': 'lastAssignedAt',
+            },
+            ExpressionAttributeValues: {
+              ':ready': 'ready',
+              ':yes': true,
+              ':depth': depth,
+              ':assignment': { jobId, attempt, userId, assignedAt },
+              ':at': assignedAt,
+            },
+          }),
+        ),
+      );
+      return claimed !== undefined;
+    },
     release: async (workerId, jobId, attempt) => {
-      const holds = 'currentJobId = :job AND currentAttempt = :attempt';
-      const clear = 'currentJobId = :none, currentAttempt = :none';
-      const values = { ':job': jobId, ':attempt': attempt, ':none': null, ':busy': 'busy' };
-      const freed = await update(workerId, {
-        ConditionExpression: `${holds} AND #status = :busy`,
-        UpdateExpression: `SET #status = :idle, ${clear}`,
-        ExpressionAttributeNames: STATUS,
-        ExpressionAttributeValues: { ...values, ':idle': 'idle' },
-      });
-      if (freed !== undefined) return true;
-      // Lost, stopped, failed or draining: it gives the job up and stays what it is.
-      const givenUp = await update(workerId, {
-        ConditionExpression: `${holds} AND #status <> :busy`,
-        UpdateExpression: `SET ${clear}`,
-        ExpressionAttributeNames: STATUS,
-        ExpressionAttributeValues: values,
-      });
-      return givenUp !== undefined;
+      const released = await whenConditionHolds(
+        client.send(
+          new UpdateCommand({
+            TableName,
+            Key: workerKey(workerId),
+            ConditionExpression: '#held.#job.#attempt = :attempt',
+            UpdateExpression: 'REMOVE #held.#job',
+            ExpressionAttributeNames: { '#held': 'held', '#job': jobId, '#attempt': 'attempt' },
+            ExpressionAttributeValues: { ':attempt': attempt },
+            ReturnValues: 'ALL_OLD',
+          }),
+        ),
+      );
+      if (released?.Attributes === undefined) return undefined;
+      return assignmentOf(released.Attributes, jobId);
     },
     avoid: async (workerId, until) => {
-      await update(workerId, {
-        ConditionExpression: 'attribute_exists(pk)',
-        UpdateExpression: 'SET avoidUntil = :until',
-        ExpressionAttributeValues: { ':until': until },
-      });
+      await write(workerId, () => ({ when: [], set: { avoidUntil: until } }));
     },
-    markLost: async (workerId, lastSeenAt) =>
-      (await update(workerId, {
-        ConditionExpression: 'lastSeenAt = :seen AND #status <> :lost',
-        UpdateExpression: 'SET #status = :lost',
-        ExpressionAttributeNames: STATUS,
-        ExpressionAttributeValues: { ':seen': lastSeenAt, ':lost': 'lost' },
-      })) !== undefined,
+    markLost: (workerId, lastSeenAt) =>
+      write(workerId, ({ is }) => ({
+        when: [is('lastSeenAt', lastSeenAt), `NOT ${is('condition', 'lost')}`],
+        set: { condition: 'lost' satisfies StoredCondition },
+      })),
+    setDraining: (workerId, drains) => write(workerId, () => ({ when: [], set: { drains } })),
+    quarantine: (workerId, bootId) =>
+      write(workerId, ({ is }) => ({ when: [is('bootId', bootId)], set: { quarantined: true } })),
+    setCatalogue: async (workerId, catalogueHash) => {
+      await write(workerId, () => ({ when: [], set: { catalogueHash } }));
+    },
   };
 };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
 import dynalite from 'dynalite';
-import { createTable, type Table } from '../dynamodb/table.ts';
+import { BY_DUE_INDEX, BY_USER_INDEX, createTable, type Table } from '../dynamodb/table.ts';
 
 export interface TestTable {
   readonly table: Table;
@@ -11,6 +11,15 @@ export interface TestTable {
 }
 
 const string = (AttributeName: string) => ({ AttributeName, AttributeType: 'S' as const });
+
+const index = (IndexName: string, hash: string, range: string, NonKeyAttributes: string[]) => ({
+  IndexName,
+  KeySchema: [
+    { AttributeName: hash, KeyType: 'HASH' as const },
+    { AttributeName: range, KeyType: 'RANGE' as const },
+  ],
+  Projection: { ProjectionType: 'INCLUDE' as const, NonKeyAttributes },
+});
 
 /** Points the standard AWS variables of this process at a dynalite on a free port, and makes the table in it. */
 export const startTable = async (): Promise<TestTable> => {
@@ -28,10 +37,14 @@ export const startTable = async (): Promise<TestTable> => {
   await table.client.send(
     new CreateTableCommand({
       TableName: table.tableName,
-      AttributeDefinitions: [string('pk'), string('sk')],
+      AttributeDefinitions: ['pk', 'sk', 'userId', 'createdKey', 'due', 'dueAt'].map(string),
       KeySchema: [
         { AttributeName: 'pk', KeyType: 'HASH' },
         { AttributeName: 'sk', KeyType: 'RANGE' },
+      ],
+      GlobalSecondaryIndexes: [
+        index(BY_USER_INDEX, 'userId', 'createdKey', ['jobId', 'status', 'workflowId']),
+        index(BY_DUE_INDEX, 'due', 'dueAt', ['jobId']),
       ],
       BillingMode: 'PAY_PER_REQUEST',
     }),
