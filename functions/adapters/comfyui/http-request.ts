@@ -15,6 +15,8 @@ export interface HttpOptions {
   readonly clock: Clock;
   /** Milliseconds until the head of the answer must be here, and between two pieces of its body. */
   readonly timeoutMs: number;
+  /** Besides our own, by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** `sent` tells whether the request may have reached the worker. */
@@ -78,7 +80,7 @@ const timeout = (timeoutMs: number, sent: boolean): WorkerHttpError =>
 export const send = async (
   url: string,
   body: string | undefined,
-  { addressPolicy, clock, timeoutMs }: HttpOptions,
+  { addressPolicy, clock, timeoutMs, headers }: HttpOptions,
 ): Promise<IncomingMessage> => {
   const target = new URL(url);
   checkLiteral(target, addressPolicy);
@@ -94,6 +96,7 @@ export const send = async (
       ...(body === undefined
         ? {}
         : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      ...headers,
     },
   });
   let sent = false;
