@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { connect as connectTcp } from 'node:net';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { until } from './test-support/recording-player.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
 import { connect, finished, flatImage, post, submit } from './test-support/test-client.ts';
+
+// Generous: it is only waited out by a test that fails.
+jest.setTimeout(90_000);
 
 let pod: SimulatedComfyUi;
 

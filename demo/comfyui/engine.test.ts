@@ -1,10 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { PNG } from 'pngjs';
 import { until } from './test-support/recording-player.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
 import type { TestSocket } from './test-support/test-client.ts';
 import { connect, finished, flatImage, sampling, submit } from './test-support/test-client.ts';
+
+// Generous: it is only waited out by a test that fails.
+jest.setTimeout(90_000);
 
 let pod: SimulatedComfyUi;
 let me: TestSocket;

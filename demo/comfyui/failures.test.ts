@@ -1,8 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from './test-support/recording-player.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
 import { connect, finished, flatImage, post, sampling, submit } from './test-support/test-client.ts';
+
+// Generous: it is only waited out by a test that fails.
+jest.setTimeout(90_000);
 
 let pod: SimulatedComfyUi;
 
@@ -151,8 +154,9 @@ test.each([[{ kind: 'no-such-kind' }], [{}], ['not json'], [{ kind: 'crash', res
 test('one client that stops reading holds up every other one, while jobs go on', async () => {
   const [sleepy, other] = [await connect(pod, 'me'), await connect(pod, 'other')];
   sleepy.socket.pause();
-  const long = { class_type: 'PreviewAny', inputs: { source: 'x'.repeat(9_000_000) } };
-  await finished(pod, await submit(pod, { '1': long, '2': { ...long }, '3': { ...long } }));
+  const text = { class_type: 'DemoSleep', inputs: { seconds: 0, value: 'x'.repeat(9_000_000) } };
+  const shown = { class_type: 'PreviewAny', inputs: { source: ['1', 0] } };
+  await finished(pod, await submit(pod, { '1': text, '2': shown, '3': { ...shown }, '4': { ...shown } }));
   for (let i = 0; i < 5; i++) await fetch(`${pod.url}/prompt`);
   expect(JSON.stringify(other.frames.slice(1))).not.toContain('"queue_remaining":0');
   sleepy.socket.terminate();

@@ -1,11 +1,14 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { request } from 'node:http';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from './test-support/recording-player.ts';
 import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
 import { connect, finished, flatImage, post, sampling, submit } from './test-support/test-client.ts';
+
+// Generous: it is only waited out by a test that fails.
+jest.setTimeout(90_000);
 
 let pod: SimulatedComfyUi;
 

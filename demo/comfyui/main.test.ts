@@ -3,8 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
+import { WebSocket } from 'ws';
 import { until } from './test-support/recording-player.ts';
+
+// Generous: it is only waited out by a test that fails.
+jest.setTimeout(90_000);
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -45,13 +49,17 @@ test('ends when its parent lets go of it, and dies of a crash it was told to hav
 test('comes back on the same port when the crash says so', async () => {
   const child = start('--port', '0');
   const url = await readyUrl(child);
+  // A socket notices the crash, however soon the pod is back.
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws?clientId=me`);
+  await once(socket, 'open');
+  const cut = once(socket, 'close');
   await fetch(`${url}/demo/crash`, { method: 'POST', body: '{"restartAfterMs":300}' });
   const answers = (): Promise<boolean> =>
     fetch(`${url}/prompt`).then(
       (r) => r.ok,
       () => false,
     );
-  await until(async () => !(await answers()), 'the crash');
+  expect((await cut)[0]).toBe(1006);
   await until(answers, 'the way back');
   child.kill('SIGINT');
   expect(await once(child, 'exit')).toEqual([0, null]);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { PNG } from 'pngjs';
 import { encodeFlac } from './flac.ts';
 import { withNoise } from './picture/preview.ts';
@@ -10,6 +10,9 @@ import type { SimulatedComfyUi } from './simulated-comfyui.ts';
 import { startSimulatedComfyUi } from './simulated-comfyui.ts';
 import { finished, flatImage, submit } from './test-support/test-client.ts';
 import type { PictureRequest, Pixels } from './values.ts';
+
+// Generous: it is only waited out by a test that fails.
+jest.setTimeout(90_000);
 
 function request(text: string, seed = 7n): PictureRequest {
   return { text, negativeText: '', seed, steps: 20, cfg: 8 };

@@ -58,8 +58,11 @@ export class StepGate {
   }
 }
 
+/** Generous: it is only waited out by a test that fails. */
+const UNTIL_MS = 60_000;
+
 export async function until(done: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + UNTIL_MS;
   while (!(await done())) {
     if (Date.now() > deadline) throw new Error(`waited too long for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
