@@ -96,6 +96,54 @@ describe('Novita', () => {
     expect(fake.running()).toHaveLength(1);
   });
 
+  test('an unknown outcome is not no capacity, even if the product goes at that moment', async () => {
+    const products = { data: fake.products.map((id) => ({ id, availableDeploy: true })) };
+    fake.sellOut([fake.products[0]]);
+    fake.answerNext(
+      { status: 200, body: '{"instances":[],"total":0}' },
+      { status: 200, body: JSON.stringify(products) },
+      { status: 500, body: '{"code":500,"reason":"INTERNAL","message":"","metadata":{}}' },
+    );
+    expect(await launch()).toMatchObject({ kind: 'unavailable' });
+    expect(fake.created).toEqual([]);
+  });
+
+  test('an id that Novita does not know is absent, in each way that it says so', async () => {
+    const provider = providerOn(fake);
+    expect(await provider.get('inst9')).toEqual({ kind: 'absent' });
+    fake.answerNext({ status: 404, body: '' });
+    expect(await provider.get('inst9')).toEqual({ kind: 'absent' });
+    const id = idOf(await launch());
+    const body = JSON.stringify({ id, name: fake.instances.get(id)!.name, status: 'running' });
+    fake.instances.delete(id);
+    fake.answerNext({ status: 200, body });
+    expect(await provider.terminate(id)).toEqual({ kind: 'absent' });
+  });
+
+  test('a product without stock is not available, whatever else it says', async () => {
+    const data = [{ id: 'a', name: '', price: '1', availableDeploy: true, inventoryState: 'none' }];
+    fake.answerNext({ status: 200, body: JSON.stringify({ data }) });
+    expect(await providerOn(fake).products()).toEqual({
+      kind: 'products',
+      products: [{ id: 'a', name: 'a', pricePerHour: 0.00001, available: false }],
+    });
+  });
+
+  test('what the container must know is not repeated in a message', async () => {
+    const secret = 's3cret-value';
+    const message = `bad value ${secret} for ${KEY}`;
+    fake.answerNext(
+      { status: 200, body: '{"instances":[],"total":0}' },
+      { status: 200, body: '{"data":[]}' },
+      { status: 400, body: JSON.stringify({ code: 400, reason: 'INVALID_PARAMETER', message }) },
+    );
+    const answer = await launch({ environment: { TOKEN: secret } });
+    expect(answer).toMatchObject({
+      kind: 'rejected',
+      message: expect.stringContaining('bad value *** for ***'),
+    });
+  });
+
   test.each<[string, Partial<LaunchRequest>]>([
     ['no GPU', { gpuCount: 0 }],
     ['nine GPUs', { gpuCount: 9 }],
@@ -275,6 +323,17 @@ describe('pages of Novita', () => {
       }
     },
   );
+
+  test('an empty page 0 is not the end', async () => {
+    const fake = await startNovitaFake({ apiKey: KEY, tellsTotal: false });
+    try {
+      const id = fake.addNamed('cw1_pool-a_w_1_2_-', 'exited');
+      fake.answerNext({ status: 200, body: '{"instances":[]}' });
+      expect(await providerOn(fake).list('pool-a')).toMatchObject({ instances: [{ instanceId: id }] });
+    } finally {
+      await fake.stop();
+    }
+  });
 
   test('more pages than anyone has are no list', async () => {
     const fake = await startNovitaFake({ apiKey: KEY, maxPageSize: 1 });

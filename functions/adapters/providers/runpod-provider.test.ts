@@ -109,6 +109,14 @@ describe('RunPod', () => {
     expect(await launch()).toEqual(made);
   });
 
+  test('an answer with another pod is unknown, and what it holds is not repeated', async () => {
+    const pod = { id: 'pod9', name: 'not ours', desiredStatus: 'RUNNING', env: { PIN: '12345' } };
+    fake.answerNext({ status: 200, body: '[]' }, { status: 201, body: JSON.stringify(pod) });
+    const answer = await launch({ environment: { PIN: '12345' } });
+    expect(answer).toMatchObject({ kind: 'unavailable' });
+    expect(JSON.stringify(answer)).not.toContain('12345');
+  });
+
   test('no capacity that cannot be looked up stays unknown', async () => {
     fake.answerNext(
       { status: 200, body: '[]' },
@@ -224,6 +232,29 @@ describe('RunPod', () => {
     const pending = provider.list('pool-a');
     clock.elapse();
     expect(await pending).toMatchObject({ kind: 'unavailable' });
+  });
+
+  test('what the container must know is not repeated in a message', async () => {
+    const secret = 's3cret-value';
+    const body = JSON.stringify({ error: `bad value ${secret} for ${KEY}`, status: 400 });
+    fake.answerNext({ status: 200, body: '[]' }, { status: 400, body });
+    const answer = await launch({ environment: { TOKEN: secret } });
+    expect(answer).toMatchObject({
+      kind: 'rejected',
+      message: expect.stringContaining('bad value *** for ***'),
+    });
+  });
+
+  test('no deadline outlives its call', async () => {
+    const clock = createContractClock();
+    const signals: (AbortSignal | undefined)[] = [];
+    const sleep: typeof clock.sleep = (ms, signal) => {
+      signals.push(signal);
+      return clock.sleep(ms, signal);
+    };
+    await providerOn(fake, { clock: { ...clock, sleep } }).list('pool-a');
+    expect(signals.length).toBeGreaterThan(0);
+    expect(signals.every((signal) => signal?.aborted === true)).toBe(true);
   });
 
   test('calls share one deadline', async () => {

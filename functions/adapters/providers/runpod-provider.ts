@@ -1,6 +1,6 @@
 /**
- * Workers on RunPod, through its REST API, version 1 (https://docs.runpod.io/api-reference/overview): one pod an
- * instance. Whose it is, and until when, stands in the pod's name (see `novita-runpod-name.ts`).
+ * Workers on RunPod, through its REST API, version 1 (https://docs.runpod.io/api-reference/overview; version 2 was in
+ * beta, https://docs.runpod.io/api-reference-v2/overview): one pod an instance. Whose it is, and until when, stands in the pod's name (see `novita-runpod-name.ts`).
  */
 import type {
   LaunchAnswer,
@@ -113,13 +113,14 @@ const bodyOf = (api: RunpodApi, request: LaunchRequest): Record<string, unknown>
     : { containerRegistryAuthId: api.containerRegistryAuthId }),
 });
 
-/** A pod, or what else the answer says. 2xx with an error in it was seen, so it counts as one. */
+/** A pod, or what else the answer says. A 2xx that does not read is not quoted: it may hold the environment. */
 const createdOf = (answer: ApiAnswer): LaunchAnswer => {
   if (answer.status < 200 || answer.status > 299) return answer.refusal;
   const read = readProviderJson(answer, podSchema);
-  if (read.kind !== 'read') return answer.refusal;
+  if (read.kind !== 'read') return read;
   const instance = instanceOf(read.value);
-  return instance === undefined ? answer.refusal : { kind: 'launched', instance };
+  if (instance !== undefined) return { kind: 'launched', instance };
+  return { kind: 'unavailable', message: `HTTP ${answer.status} with another pod than asked for` };
 };
 
 /**
@@ -138,7 +139,7 @@ const createPod = async (
   if (created.kind === 'launched' || !isNoCapacity(answer)) return created;
   const found = created.kind === 'unavailable' ? await findWorker(api, session, request) : undefined;
   if (found !== undefined && found.kind !== 'absent') return found.kind === 'launched' ? found : created;
-  return { kind: 'noCapacity', message: created.message };
+  return { kind: 'noCapacity', message: answer.refusal.message };
 };
 
 const launchProblemOf = (api: RunpodApi, request: LaunchRequest): ProviderRefusal | undefined => {
