@@ -115,7 +115,8 @@ export const describeFaults = (world: () => ContractWorld, traits: ProviderTrait
       const { instanceId } = await world().launched();
       fake.settle();
       expect(fake.running()).toEqual([instanceId]);
-      expect((await world().listed()).map((instance) => instance.instanceId)).toEqual([instanceId]);
+      const instances = await world().listed();
+      expect(instances).toMatchObject([{ instanceId, state: 'running' }]);
       expect(fake.server.redirectsFollowed()).toBe(0);
     },
   );
