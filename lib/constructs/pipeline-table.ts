@@ -7,7 +7,7 @@ const text = (name: string): dynamodb.Attribute => ({ name, type: dynamodb.Attri
 
 /**
  * Over jobs alone, since no other item has their keys. They carry just what a list filters by: the tasks of a page are
- * read from the table. Names are those of `functions/adapters/dynamodb/table.ts`; a test holds both together.
+ * read from the table. Names and keys are those that `functions/adapters/dynamodb/table.ts` explains.
  */
 const indexes: readonly dynamodb.GlobalSecondaryIndexProps[] = [
   {

@@ -33,14 +33,17 @@ export const shareRowSchema = z
     // Counts claims and releases, so that a release knows whether the row is as it was read.
     revision: z.number().int(),
   })
-  .transform((row) => ({
+  .transform(({ active, ...row }) => ({
     ...row,
-    active: Object.values(row.active).sort((a, b) => (a.jobId < b.jobId ? -1 : 1)),
+    active: Object.values(active).sort((a, b) => (a.jobId < b.jobId ? -1 : 1)),
   }));
 
 export const settingsRowSchema = z.object({ paused: z.boolean() });
 
-export const shareOfRow = ({ revision: _, ...share }: z.infer<typeof shareRowSchema>): UserShare => share;
+export const shareOfRow = (row: z.infer<typeof shareRowSchema>): UserShare => {
+  const { revision: _, ...share } = row;
+  return share;
+};
 
 /** A new share, attribute by attribute: whoever comes first makes it. */
 const FRESH: Readonly<Record<string, unknown>> = {
