@@ -1,7 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { catalogueHash, digestObjectInfo, modelsOf, parseCatalogue, type Catalogue } from './catalogue.ts';
-import { catalogueOf, demoObjectInfo, recordedObjectInfo } from './test-support/recordings.ts';
+import { catalogueOf } from './test-support/readings.ts';
+
+const textOf = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+const recorded = textOf('../../../test/fixtures/comfyui-recordings/object-info.json');
+const demo = textOf('../../../demo/comfyui/object-info.json');
 
 const info = (required: object, rest: object = {}): object => ({
   A: { input: { required }, output: ['IMAGE'], output_node: false, ...rest },
@@ -10,7 +15,7 @@ const digest = (value: unknown): Catalogue => catalogueOf(JSON.stringify(value))
 const inputsOf = (required: object): unknown => digest(info(required)).classes['A']!.required;
 
 describe('the digest of a real /object_info', () => {
-  const catalogue = catalogueOf(recordedObjectInfo());
+  const catalogue = catalogueOf(recorded);
 
   test('has every class', () => {
     expect(Object.keys(catalogue.classes)).toHaveLength(355);
@@ -54,10 +59,10 @@ describe('the digest of a real /object_info', () => {
 
   test('survives being stored, is far smaller, and lists the models', () => {
     const stored = JSON.stringify(catalogue);
-    expect(stored.length).toBeLessThan(recordedObjectInfo().length);
+    expect(stored.length).toBeLessThan(recorded.length);
     expect(parseCatalogue(JSON.parse(stored))).toEqual({ kind: 'ok', catalogue });
     expect(modelsOf(catalogue)).toContain('flux1-dev-fp8.safetensors');
-    expect(modelsOf(catalogueOf(demoObjectInfo()))).toContain('flux1-dev-fp8.safetensors');
+    expect(modelsOf(catalogueOf(demo))).toContain('flux1-dev-fp8.safetensors');
   });
 });
 

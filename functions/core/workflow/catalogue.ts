@@ -11,7 +11,7 @@ import { isJsonObject, ownValue } from './json-value.ts';
 import { isModelFile } from './model-files.ts';
 import { oneLine } from './one-line.ts';
 
-export type { CatalogueClass, CatalogueInput, CatalogueOption } from './catalogue-class.ts';
+export type { CatalogueClass, CatalogueInput } from './catalogue-class.ts';
 
 /** Read its record with `Object.hasOwn`: a class may be called `__proto__`. */
 export interface Catalogue {

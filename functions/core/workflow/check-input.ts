@@ -4,7 +4,7 @@
  * Source: https://github.com/Comfy-Org/ComfyUI/blob/master/execution.py
  */
 import type { CatalogueInput, CatalogueOption } from './catalogue-class.ts';
-import { isJsonObject, numberText, ownValue } from './json-value.ts';
+import { numberText, unwrapped } from './json-value.ts';
 import { isModelFile, spellingsOf } from './model-files.ts';
 import { nearestFirst } from './nearest.ts';
 import type { NodeErrorType } from './node-errors.ts';
@@ -13,7 +13,7 @@ import { compareToBound, pythonFloat, pythonInt, type PythonNumber } from './pyt
 
 export interface Finding {
   readonly type: NodeErrorType;
-  readonly message: string;
+  readonly describe: () => string;
 }
 
 /** How a value looks in a message. */
@@ -32,12 +32,14 @@ const boundFinding = (
   { min, max }: CatalogueInput,
 ): Finding | undefined => {
   if (min !== undefined && compareToBound(number, min) < 0) {
-    const message = `${quoted(name)} is ${shown(value)}, smaller than the minimum ${min.slice(0, 40)}`;
-    return { type: 'value_smaller_than_min', message };
+    const describe = (): string =>
+      `${quoted(name)} is ${shown(value)}, smaller than the minimum ${min.slice(0, 40)}`;
+    return { type: 'value_smaller_than_min', describe };
   }
   if (max !== undefined && compareToBound(number, max) > 0) {
-    const message = `${quoted(name)} is ${shown(value)}, bigger than the maximum ${max.slice(0, 40)}`;
-    return { type: 'value_bigger_than_max', message };
+    const describe = (): string =>
+      `${quoted(name)} is ${shown(value)}, bigger than the maximum ${max.slice(0, 40)}`;
+    return { type: 'value_bigger_than_max', describe };
   }
   return undefined;
 };
@@ -51,7 +53,10 @@ const checkNumber = (
   if (number.kind === 'unknown') return undefined;
   if (number.kind === 'ok') return boundFinding(name, value, number.value, input);
   const kind = input.type === 'INT' ? 'a whole number' : 'a number';
-  return { type: 'invalid_input_type', message: `${quoted(name)} must be ${kind}, not ${shown(value)}` };
+  return {
+    type: 'invalid_input_type',
+    describe: () => `${quoted(name)} must be ${kind}, not ${shown(value)}`,
+  };
 };
 
 /** In Python `1 == 1.0 == True`. */
@@ -61,37 +66,43 @@ const asNumber = (value: unknown): number | undefined => {
   return digits === undefined ? undefined : Number(digits);
 };
 
-/** Separators count as alike in model paths: a pod on Windows lists `sub\model.safetensors`. */
+interface Choices {
+  readonly texts: ReadonlySet<unknown>;
+  readonly numbers: ReadonlySet<number | undefined>;
+}
+
+/** Lists of twenty thousand are searched for each of ten thousand nodes. */
+const choicesByList = new WeakMap<readonly CatalogueOption[], Choices>();
+
+const choicesOf = (options: readonly CatalogueOption[]): Choices => {
+  const known = choicesByList.get(options);
+  if (known !== undefined) return known;
+  const choices = { texts: new Set(options), numbers: new Set(options.map(asNumber)) };
+  choicesByList.set(options, choices);
+  return choices;
+};
+
+/** Separators count as alike in model paths: a pod on Windows lists `sub\\model.safetensors`. */
 const isAmong = (value: unknown, options: readonly CatalogueOption[]): boolean => {
-  if (typeof value === 'string') {
-    const spellings = isModelFile(value) ? spellingsOf(value) : [value];
-    return spellings.some((spelling) => options.includes(spelling));
+  const { texts, numbers } = choicesOf(options);
+  if (typeof value === 'string' && isModelFile(value)) {
+    return spellingsOf(value).some((spelling) => texts.has(spelling));
   }
-  if (value === null) return options.includes(null);
+  if (typeof value === 'string' || value === null) return texts.has(value);
   const number = asNumber(value);
-  return number !== undefined && options.some((option) => asNumber(option) === number);
+  return number !== undefined && numbers.has(number);
 };
 
 const LIST_ROOM = 170;
 
-const notInList = (name: string, value: unknown, options: readonly CatalogueOption[]): Finding => {
-  const type = 'value_not_in_list';
-  if (options.length === 0) {
-    return { type, message: `${quoted(name)} is ${shown(value)}, but there is nothing to choose from` };
-  }
+const describeNotInList = (name: string, value: unknown, options: readonly CatalogueOption[]): string => {
+  if (options.length === 0) return `${quoted(name)} is ${shown(value)}, but there is nothing to choose from`;
   const texts = options.map((option) => (option === null ? 'null' : String(option)));
-  const nearest = typeof value === 'string' ? nearestFirst(value, texts) : texts;
-  const original = new Map(options.map((option, index) => [texts[index] ?? '', option]));
-  const list = someOf(
-    nearest.map((text) => shown(original.get(text))),
-    LIST_ROOM,
-  );
-  return { type, message: `${quoted(name)} is ${shown(value)}, not one of ${list}` };
+  const originals = new Map(options.map((option, index) => [texts[index] ?? '', option]));
+  const ordered = typeof value === 'string' ? nearestFirst(value, texts) : texts;
+  const list = someOf(ordered, (text) => shown(originals.get(text)), LIST_ROOM);
+  return `${quoted(name)} is ${shown(value)}, not one of ${list}`;
 };
-
-/** ComfyUI wraps values that would else look like links. */
-const unwrapped = (value: unknown): unknown =>
-  isJsonObject(value) && Object.hasOwn(value, '__value__') ? ownValue(value, '__value__') : value;
 
 /** What ComfyUI would refuse in a value that is no link, or undefined. */
 export const checkValue = (name: string, raw: unknown, input: CatalogueInput): Finding | undefined => {
@@ -99,8 +110,11 @@ export const checkValue = (name: string, raw: unknown, input: CatalogueInput): F
   const value = unwrapped(raw);
   if (input.type === 'INT') return checkNumber(name, value, pythonInt(value), input);
   if (input.type === 'FLOAT') return checkNumber(name, value, pythonFloat(value), input);
-  if (input.options === undefined || isAmong(value, input.options)) return undefined;
-  return notInList(name, value, input.options);
+  const { options } = input;
+  if (options === undefined || isAmong(value, options)) return undefined;
+  // A folder that was empty may hold files by now; model files are what a catalogue is renewed for.
+  if (options.length === 0 && !(typeof value === 'string' && isModelFile(value))) return undefined;
+  return { type: 'value_not_in_list', describe: () => describeNotInList(name, value, options) };
 };
 
 const isLoose = (type: string): boolean => /^(?:\*|any|any_?type|combo|comfy_.*)$/i.test(type);

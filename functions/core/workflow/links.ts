@@ -30,11 +30,13 @@ const checkLink = (
   errors: NodeErrorList,
 ): void => {
   if (!workflow.has(link.nodeId)) {
-    const message = `input ${quoted(input)} links to node ${quoted(link.nodeId)}, which is not there`;
+    const message = (): string =>
+      `input ${quoted(input)} links to node ${quoted(link.nodeId)}, which is not there`;
     errors.add(nodeId, node.classType, 'bad_linked_input', message, input);
   } else if (!isSlot(link.slot)) {
     const slot = link.slot.slice(0, 32);
-    const message = `input ${quoted(input)} links to slot ${slot} of node ${quoted(link.nodeId)}; slots count from 0`;
+    const message = (): string =>
+      `input ${quoted(input)} links to slot ${slot} of node ${quoted(link.nodeId)}; slots count from 0`;
     errors.add(nodeId, node.classType, 'bad_linked_input', message, input);
   }
 };
@@ -63,10 +65,12 @@ const visitOf = (workflow: Workflow, nodeId: string): Visit => {
   return { nodeId, links, next: 0 };
 };
 
-const cycleText = (ids: readonly string[]): string => {
-  const names = ids.map((id) => (id.length > 32 ? `${id.slice(0, 32)}…` : id));
-  if (names.length <= 8) return names.join(' → ');
-  return `${names.slice(0, 4).join(' → ')} → … (${names.length - 6} more) → ${names.slice(-2).join(' → ')}`;
+const cycleText = (cycle: readonly Visit[]): string => {
+  const names = [...cycle, ...cycle.slice(0, 1)].map(({ nodeId }) =>
+    nodeId.length > 32 ? `${nodeId.slice(0, 32)}…` : nodeId,
+  );
+  if (names.length <= 8) return `the links form a cycle: ${names.join(' → ')}`;
+  return `the links form a cycle: ${names.slice(0, 4).join(' → ')} → … (${names.length - 6} more) → ${names.slice(-2).join(' → ')}`;
 };
 
 /**
@@ -91,23 +95,12 @@ export const checkCycles = (workflow: Workflow, errors: NodeErrorList): void => 
       const [input, target] = step;
       const depth = depthOf.get(target);
       if (depth !== undefined) {
-        reportCycle(workflow, path.slice(depth), input, errors);
+        const classType = workflow.get(visit.nodeId)?.classType ?? '';
+        errors.add(visit.nodeId, classType, 'dependency_cycle', () => cycleText(path.slice(depth)), input);
       } else if (!done.has(target)) {
         depthOf.set(target, path.length);
         path.push(visitOf(workflow, target));
       }
     }
   }
-};
-
-const reportCycle = (
-  workflow: Workflow,
-  cycle: readonly Visit[],
-  input: string,
-  errors: NodeErrorList,
-): void => {
-  const ids = cycle.map((visit) => visit.nodeId);
-  const [last, first] = [ids.at(-1) ?? '', ids[0] ?? ''];
-  const message = `the links form a cycle: ${cycleText([...ids, first])}`;
-  errors.add(last, workflow.get(last)?.classType ?? '', 'dependency_cycle', message, input);
 };

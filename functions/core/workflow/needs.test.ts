@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { canRun, missingOf, needsOf } from './needs.ts';
-import { workflowOfText } from './test-support/recordings.ts';
+import { canRun, missingOf, needsOf, spelledFor } from './needs.ts';
+import { workflowOfText } from './test-support/readings.ts';
 
 const workflow = (inputs: string): ReturnType<typeof workflowOfText> =>
   workflowOfText(
@@ -55,5 +55,20 @@ describe('a worker', () => {
   test('whose offer is empty runs what needs nothing', () => {
     expect(canRun({ classes: [], models: [] }, offer([], []))).toBe(true);
     expect(canRun(needs, offer([], []))).toBe(false);
+  });
+});
+
+describe('a workflow on its way to a pod', () => {
+  const text =
+    '{"1":{"class_type":"A","inputs":{"m":"sub/x.safetensors","w":{"__value__":"y/z.pt"},"seed":18446744073709551615}}}';
+
+  test('names models as the pod lists them', () => {
+    const sent = spelledFor(text, new Set(['sub\\x.safetensors', 'y\\z.pt']));
+    expect(sent).toBe(text.replace('sub/x', 'sub\\\\x').replace('y/z', 'y\\\\z'));
+    expect(spelledFor(sent, new Set(['sub/x.safetensors', 'y/z.pt']))).toBe(text);
+  });
+
+  test.each([text, '', 'null', '[]', '{"1":7}'])('is the same text where nothing differs: %s', (same) => {
+    expect(spelledFor(same, new Set(['sub/x.safetensors', 'other.pt']))).toBe(same);
   });
 });

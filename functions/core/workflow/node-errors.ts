@@ -35,10 +35,12 @@ export class NodeErrorList {
   /** All that were added, those left out as well. */
   count = 0;
 
-  add(nodeId: string, classType: string, type: NodeErrorType, message: string, input?: string): void {
+  /** @param describe called only for errors that are listed: a good description can be dear */
+  add(nodeId: string, classType: string, type: NodeErrorType, describe: () => string, input?: string): void {
     this.count += 1;
-    this.first ??= `node ${quoted(nodeId)} (${quoted(classType)}): ${message}`;
     if (this.count > MAX_ERRORS) return;
+    const message = describe();
+    this.first ??= `node ${quoted(nodeId)} (${quoted(classType)}): ${message}`;
     const node = this.nodes.get(nodeId) ?? { classType: classType.slice(0, 256), errors: [] };
     const place = input === undefined ? {} : { input: input.slice(0, MAX_INPUT_NAME) };
     node.errors.push({ type, message: oneLine(message), ...place });

@@ -16,15 +16,16 @@ export const oneLine = (text: string): string => {
 export const quoted = (text: string): string =>
   JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
 
-/** `"a", "b" … and 312 more`: as many as fit into `room` characters, at least one. */
-export const someOf = (texts: readonly string[], room: number): string => {
+/** `"a", "b" … and 312 more`: as many as fit into `room` characters, at least one; the rest is not even shown. */
+export const someOf = <Item>(items: readonly Item[], show: (item: Item) => string, room: number): string => {
   const shown: string[] = [];
   let length = 0;
-  for (const text of texts) {
+  for (const item of items) {
+    const text = show(item);
     length += text.length + 2;
     if (shown.length > 0 && length > room) break;
     shown.push(text);
   }
-  const rest = texts.length - shown.length;
+  const rest = items.length - shown.length;
   return rest === 0 ? shown.join(', ') : `${shown.join(', ')} … and ${rest} more`;
 };

@@ -1,7 +1,14 @@
 /** Named parameters of a workflow: which inputs of which nodes a caller may set, and setting them in its text. */
-import { type LosslessNumber, parse, stringify } from 'lossless-json';
+import { type LosslessNumber, stringify } from 'lossless-json';
 import { PipelineError } from '../errors.ts';
-import { isJsonObject, numberText, ownValue, type JsonObject } from './json-value.ts';
+import {
+  isJsonObject,
+  numberText,
+  ownValue,
+  parseJsonObject,
+  setOwn,
+  type JsonObject,
+} from './json-value.ts';
 import { readLink } from './links.ts';
 import { oneLine, quoted, someOf } from './one-line.ts';
 import type { Workflow } from './workflow-node.ts';
@@ -156,15 +163,6 @@ const kindProblem = (name: string, old: unknown, replacement: Replacement): stri
   return kindOf(replacement.value) === kept ? undefined : `${quoted(name)} must be ${word}`;
 };
 
-const parseText = (workflowText: string): JsonObject | undefined => {
-  try {
-    const workflow = parse(workflowText);
-    return isJsonObject(workflow) ? workflow : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
 /** The inputs of the node that hold the address, to be changed in place; or undefined. */
 const inputsAt = (workflow: JsonObject, { nodeId, input }: InputAddress): JsonObject | undefined => {
   const node = ownValue(workflow, nodeId);
@@ -172,14 +170,10 @@ const inputsAt = (workflow: JsonObject, { nodeId, input }: InputAddress): JsonOb
   return isJsonObject(inputs) && Object.hasOwn(inputs, input) ? inputs : undefined;
 };
 
-/** Like an assignment, but for `__proto__` as well. */
-const setOwn = (object: JsonObject, key: string, value: unknown): void => {
-  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
-};
-
 const unknownInput = (name: string, parameters: ReadonlyMap<string, ParameterTarget>): string => {
-  const known = [...parameters.keys()].map(quoted);
-  const list = known.length === 0 ? 'the workflow has no parameters' : `parameters are ${someOf(known, 120)}`;
+  const known = [...parameters.keys()];
+  const list =
+    known.length === 0 ? 'the workflow has no parameters' : `parameters are ${someOf(known, quoted, 120)}`;
   return `there is no parameter ${quoted(name)}; ${list}; a path such as "6.inputs.text" works as well`;
 };
 
@@ -211,7 +205,7 @@ export const applyInputs = (
   parameters: ReadonlyMap<string, ParameterTarget>,
 ): AppliedInputs => {
   if (inputs.size === 0) return { kind: 'ok', workflowText, files: [] };
-  const workflow = parseText(workflowText);
+  const workflow = parseJsonObject(workflowText);
   if (workflow === undefined) return invalid('the workflow is no JSON object');
   const files = new Map<string, FileInput>();
   const set = new Set<string>();
@@ -246,7 +240,7 @@ export interface FileName extends InputAddress {
  */
 export const fillFiles = (workflowText: string, names: readonly FileName[]): string => {
   if (names.length === 0) return workflowText;
-  const workflow = parseText(workflowText);
+  const workflow = parseJsonObject(workflowText);
   if (workflow === undefined) {
     throw new PipelineError('workflow.unreadable', 'the workflow is no JSON object', { retryable: false });
   }

@@ -1,15 +1,14 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import {
-  catalogueOf,
-  demoObjectInfo,
-  recordedObjectInfo,
-  recordedPrompts,
-  workflowOf,
-} from './test-support/recordings.ts';
+import { catalogueOf, promptsIn, workflowOf } from './test-support/readings.ts';
 import { validateAgainst } from './validate.ts';
 import { parseWorkflow } from './workflow.ts';
 
-const prompts = recordedPrompts();
+const recordings = new URL('../../../test/fixtures/comfyui-recordings/', import.meta.url);
+const textOf = (file: string): string => readFileSync(new URL(file, recordings), 'utf8');
+const prompts = readdirSync(recordings)
+  .filter((file) => file.endsWith('.jsonl'))
+  .flatMap((file) => promptsIn(file, textOf(file)));
 const accepted = prompts.filter(
   ({ status, nodeErrors }) => status === 200 && Object.keys(nodeErrors).length === 0,
 );
@@ -29,11 +28,13 @@ const probes = {
   ProbeNaN: probe({ seed }, [], true),
 };
 const recorded = catalogueOf(
-  recordedObjectInfo()
+  textOf('object-info.json')
     .trimEnd()
     .replace(/\}$/, `,${JSON.stringify(probes).slice(1)}`),
 );
-const demo = catalogueOf(demoObjectInfo());
+const demo = catalogueOf(
+  readFileSync(new URL('../../../demo/comfyui/object-info.json', import.meta.url), 'utf8'),
+);
 
 /** What we say: node id → error types, and ComfyUI's word for the whole where a catalogue was needed. */
 const ourAnswer = (prompt: unknown): { type?: unknown; nodes: Record<string, readonly string[]> } => {

@@ -38,16 +38,14 @@ const classOf = (catalogue: Catalogue, name: string): CatalogueClass | undefined
 
 const findUnknownClasses = (workflow: Workflow, catalogue: Catalogue): NodeErrorList => {
   const errors = new NodeErrorList();
-  const hints = new Map<string, string>();
   const names = Object.keys(catalogue.classes);
   for (const [id, { classType }] of workflow) {
     if (classOf(catalogue, classType) !== undefined) continue;
-    if (!hints.has(classType) && hints.size < 50) {
+    errors.add(id, classType, 'missing_node_type', () => {
       const similar = similarTo(classType, names).map(quoted);
-      hints.set(classType, similar.length === 0 ? '' : `; did you mean ${similar.join(' or ')}?`);
-    }
-    const message = `there is no node class ${quoted(classType)} here${hints.get(classType) ?? ''}`;
-    errors.add(id, classType, 'missing_node_type', message);
+      const hint = similar.length === 0 ? '' : `; did you mean ${similar.join(' or ')}?`;
+      return `there is no node class ${quoted(classType)} here${hint}`;
+    });
   }
   return errors;
 };
@@ -115,7 +113,7 @@ class Validation {
     const needs: string[] = [];
     for (const [name, input] of Object.entries(inputs)) {
       const finding = this.checkInput(name, node, input, required);
-      if (finding !== undefined) this.errors.add(id, node.classType, finding.type, finding.message, name);
+      if (finding !== undefined) this.errors.add(id, node.classType, finding.type, finding.describe, name);
       const link = readLink(node.inputs.get(name));
       if (link !== undefined && this.workflow.has(link.nodeId)) needs.push(link.nodeId);
     }
@@ -130,34 +128,41 @@ class Validation {
   ): Finding | undefined {
     if (!node.inputs.has(name)) {
       if (!required || input.dynamic === true) return undefined;
-      return { type: 'required_input_missing', message: `the required input ${quoted(name)} is missing` };
+      return {
+        type: 'required_input_missing',
+        describe: () => `the required input ${quoted(name)} is missing`,
+      };
     }
     const value = node.inputs.get(name);
     if (!Array.isArray(value)) return checkValue(name, value, input);
     if (input.dynamic === true) return undefined;
     const link = readLink(value);
     if (link !== undefined) return this.checkLink(name, link, input);
-    const message = `${quoted(name)} is a list, but no link of a node id in quotes and a slot number`;
-    return { type: 'bad_linked_input', message };
+    const describe = (): string =>
+      `${quoted(name)} is a list, but no link of a node id in quotes and a slot number`;
+    return { type: 'bad_linked_input', describe };
   }
 
   private checkLink(name: string, { nodeId, slot }: Link, input: CatalogueInput): Finding | undefined {
     const source = this.workflow.get(nodeId);
     const entry = source === undefined ? undefined : classOf(this.catalogue, source.classType);
     if (source === undefined || entry === undefined || !isSlot(slot)) {
-      const message = `${quoted(name)} links to slot ${slot.slice(0, 32)} of node ${quoted(nodeId)}, which is not there`;
-      return { type: 'bad_linked_input', message };
+      const describe = (): string =>
+        `${quoted(name)} links to slot ${slot.slice(0, 32)} of node ${quoted(nodeId)}, which is not there`;
+      return { type: 'bad_linked_input', describe };
     }
     const received = outputTypeAt(entry.outputs, Number(slot));
     const from = `slot ${slot} of node ${quoted(nodeId)} (${quoted(source.classType)})`;
     if (received === undefined) {
       const count = entry.outputs?.length ?? 0;
-      const message = `${quoted(name)} links to ${from}, which has ${count} output${count === 1 ? '' : 's'}`;
-      return { type: 'bad_linked_input', message };
+      const describe = (): string =>
+        `${quoted(name)} links to ${from}, which has ${count} output${count === 1 ? '' : 's'}`;
+      return { type: 'bad_linked_input', describe };
     }
     if (typesFit(received, input.type)) return undefined;
-    const message = `${quoted(name)} takes ${quoted(input.type)}, but ${from} gives ${quoted(received)}`;
-    return { type: 'return_type_mismatch', message };
+    const describe = (): string =>
+      `${quoted(name)} takes ${quoted(input.type)}, but ${from} gives ${quoted(received)}`;
+    return { type: 'return_type_mismatch', describe };
   }
 
   /** Nodes behind inputs that only the workflow knows: `images.image0` of the declared, growing input `images`. */

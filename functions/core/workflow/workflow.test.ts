@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parse } from 'lossless-json';
-import { workflowOfText } from './test-support/recordings.ts';
+import { workflowOfText } from './test-support/readings.ts';
 import { parseWorkflow, type NodeErrors } from './workflow.ts';
 
 const refusal = (value: unknown): { message: string; nodeErrors?: NodeErrors } => {

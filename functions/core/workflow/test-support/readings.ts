@@ -1,10 +1,7 @@
-/** What a real ComfyUI answered to workflows: the exchanges of the recordings. */
-import { readdirSync, readFileSync } from 'node:fs';
+/** For tests: workflows, catalogues and what a real ComfyUI answered, read or the test fails. */
 import { parse } from 'lossless-json';
 import { digestObjectInfo, type Catalogue } from '../catalogue.ts';
 import { parseWorkflow, type Workflow } from '../workflow.ts';
-
-const folder = new URL('../../../../test/fixtures/comfyui-recordings/', import.meta.url);
 
 export interface RecordedPrompt {
   readonly file: string;
@@ -41,20 +38,12 @@ const toPrompt = (file: string, { body, status, response }: Exchange): RecordedP
   ),
 });
 
-export const recordedPrompts = (): readonly RecordedPrompt[] =>
-  readdirSync(folder)
-    .filter((file) => file.endsWith('.jsonl'))
-    .flatMap((file) =>
-      readFileSync(new URL(file, folder), 'utf8')
-        .split('\n')
-        .filter((line) => line.includes('"http": "POST /prompt"'))
-        .map((line) => toPrompt(file, parse(line) as Exchange)),
-    );
-
-export const recordedObjectInfo = (): string => readFileSync(new URL('object-info.json', folder), 'utf8');
-
-export const demoObjectInfo = (): string =>
-  readFileSync(new URL('../../../../demo/comfyui/object-info.json', import.meta.url), 'utf8');
+/** The POST /prompt exchanges of one recording. */
+export const promptsIn = (file: string, recording: string): readonly RecordedPrompt[] =>
+  recording
+    .split('\n')
+    .filter((line) => line.includes('"http": "POST /prompt"'))
+    .map((line) => toPrompt(file, parse(line) as Exchange));
 
 /** @throws Error when the text is no object_info */
 export const catalogueOf = (objectInfo: string): Catalogue => {
