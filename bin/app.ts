@@ -16,6 +16,7 @@ Bundles the functions, synthesizes the stack of one stage and checks it with cdk
   -c jwtIssuer=URL       issuer of the users' tokens; or JWT_ISSUER; dev and prod need it
   -c jwtAudience=TEXT    their audience; or JWT_AUDIENCE; dev and prod need it
   -c corsOrigins=A,B     origins of pages that may call the API; or CORS_ORIGINS
+  -c providerSecretArn=ARN  secret with the providers' keys; or PROVIDER_SECRET_ARN
   -h, --help             print this help
 
 Writes cdk.out, or the folder that CDK_OUTDIR names.`;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { detailTypes, eventCatalogue, isDetailType } from '../shared-types/event-catalogue.ts';
+import { asyncFunctionNames, functionSpecs } from './function-specs.ts';
 import { referenceOf, Template, type Resource } from './synthesized-fixture.ts';
 
 interface Target {
@@ -59,13 +60,31 @@ test('no rule waits for a detail-type that nobody publishes', () => {
   expect(awaited).toHaveLength(detailTypes.length);
 });
 
-test('the dispatcher wakes every minute, with a dead-letter queue and a retry policy as well', () => {
-  const schedules = rules.filter(({ properties }) => properties['ScheduleExpression'] === 'rate(1 minute)');
-  expect(schedules).toHaveLength(1);
-  const [target] = targetsOf(schedules[0]!);
-  expect(referenceOf(target!.Arn)).toBe(template.function('dispatch').logicalId);
-  expect(dlqName(target!)).toBe('dev-comfyui-dispatch-dlq');
-  expect(target!.RetryPolicy?.MaximumEventAgeInSeconds).toBe(60);
+describe('schedules', () => {
+  const schedules = rules.filter(({ properties }) => properties['ScheduleExpression'] !== undefined);
+
+  test('wake just the functions whose specification says so, as often as it says', () => {
+    const woken = schedules.map((rule) => [
+      referenceOf(targetsOf(rule)[0]!.Arn),
+      rule.properties['ScheduleExpression'],
+    ]);
+    const expected = asyncFunctionNames.flatMap((name) => {
+      const { everyMinutes } = functionSpecs[name];
+      const rate = `rate(${everyMinutes} minute${everyMinutes === 1 ? '' : 's'})`;
+      return everyMinutes === undefined ? [] : [[template.function(name).logicalId, rate]];
+    });
+    expect(woken).toEqual(expected);
+    expect(woken).toContainEqual([template.function('dispatch').logicalId, 'rate(1 minute)']);
+    expect(woken).toContainEqual([template.function('deliver-callbacks').logicalId, 'rate(1 minute)']);
+  });
+
+  test('have a dead-letter queue, and forget a tick that the next one makes good', () => {
+    for (const rule of schedules) {
+      const [target] = targetsOf(rule);
+      expect(dlqName(target!)).toMatch(/^dev-comfyui-.*-dlq$/);
+      expect(target!.RetryPolicy?.MaximumEventAgeInSeconds).toBe(60);
+    }
+  });
 });
 
 test('every rule may invoke the function of each of its targets', () => {
@@ -103,7 +122,7 @@ test('the archive keeps what the catalogue wants kept, and no snapshot', () => {
 
 test('every dead-letter queue is encrypted, keeps for 14 days and raises an alarm at the first message', () => {
   const queues = template.ofType('AWS::SQS::Queue');
-  expect(queues).toHaveLength(8);
+  expect(queues).toHaveLength(asyncFunctionNames.length);
   const alarms = template.ofType('AWS::CloudWatch::Alarm').map(({ properties }) => properties);
   for (const { logicalId, properties } of queues) {
     expect(properties).toMatchObject({ SqsManagedSseEnabled: true, MessageRetentionPeriod: 14 * 86_400 });

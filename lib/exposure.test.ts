@@ -1,7 +1,17 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
-import { referenceOf, statementsIn, Template } from './synthesized-fixture.ts';
+import { apiRoutes, routeKeyOf, type ApiRoute } from '../shared-types/api-routes.ts';
+import { referenceOf, statementsIn, Template, type Properties } from './synthesized-fixture.ts';
 
 const templates = { local: new Template('local'), dev: new Template('dev'), prod: new Template('prod') };
+const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const authorizerOf = (template: Template): Properties => {
+  const authorizers = template.ofType('AWS::ApiGatewayV2::Authorizer');
+  expect(authorizers).toHaveLength(1);
+  return authorizers[0]!.properties;
+};
 const routeKeys = (template: Template, authorizationType: string) =>
   template
     .ofType('AWS::ApiGatewayV2::Route')
@@ -12,27 +22,8 @@ const routeKeys = (template: Template, authorizationType: string) =>
 describe.each(['dev', 'prod'] as const)('stage %s', (stage) => {
   const template = templates[stage];
 
-  test('asks every HTTP request for a token of the issuer', () => {
-    expect(routeKeys(template, 'JWT')).toEqual(['GET /api/v1/tasks/{id}', 'POST /api/v1/tasks']);
-    const jwt = template
-      .ofType('AWS::ApiGatewayV2::Authorizer')
-      .find((a) => a.properties['AuthorizerType'] === 'JWT');
-    expect(jwt!.properties).toMatchObject({
-      IdentitySource: ['$request.header.Authorization'],
-      JwtConfiguration: { Issuer: 'https://issuer.example.com', Audience: ['comfyui'] },
-    });
-  });
-
-  test('asks every WebSocket connection for a token, once, at $connect', () => {
-    expect(routeKeys(template, 'CUSTOM')).toEqual(['$connect']);
-    expect(routeKeys(template, 'NONE')).toEqual(['$default', '$disconnect', 'subscribe']);
-    const request = template
-      .ofType('AWS::ApiGatewayV2::Authorizer')
-      .find((authorizer) => authorizer.properties['AuthorizerType'] === 'REQUEST');
-    expect(request!.properties['IdentitySource']).toEqual(['route.request.querystring.token']);
-    expect(JSON.stringify(request!.properties['AuthorizerUri'])).toContain(
-      template.function('authorize-connection').logicalId,
-    );
+  test('answers 401 by itself to a request that carries no credentials', () => {
+    expect(authorizerOf(template)['IdentitySource']).toEqual(['$request.header.Authorization']);
   });
 
   test('limits the rate of both APIs', () => {
@@ -61,7 +52,7 @@ describe.each(['local', 'dev', 'prod'] as const)('in stage %s', (stage) => {
   const buckets = template.ofType('AWS::S3::Bucket');
 
   test('no bucket can be made public', () => {
-    expect(buckets).toHaveLength(2);
+    expect(buckets).toHaveLength(3);
     for (const { properties } of buckets) {
       expect(properties['PublicAccessBlockConfiguration']).toEqual({
         BlockPublicAcls: true,
@@ -137,7 +128,81 @@ describe.each(['local', 'dev', 'prod'] as const)('in stage %s', (stage) => {
   });
 });
 
-test('only the stage local is open', () => {
-  expect(routeKeys(templates.local, 'NONE')).toHaveLength(6);
-  expect(templates.local.ofType('AWS::ApiGatewayV2::Authorizer')).toEqual([]);
+describe.each(['local', 'dev', 'prod'] as const)('the task API in stage %s', (stage) => {
+  const template = templates[stage];
+  const all: readonly ApiRoute[] = Object.values(apiRoutes);
+
+  test('has just the routes of the table, each to its function', () => {
+    const routes = template
+      .ofType('AWS::ApiGatewayV2::Route')
+      .filter(({ properties }) => String(properties['RouteKey']).includes(' '));
+    const reached = routes.map(({ properties }) => {
+      const [, integration = ''] = /"Ref":"(\w+)"/.exec(JSON.stringify(properties['Target'])) ?? [];
+      const uri = JSON.stringify(template.get(integration).properties['IntegrationUri']);
+      return [properties['RouteKey'], /"Fn::GetAtt":\["(\w+)"/.exec(uri)?.[1]];
+    });
+    const wanted = all.map((route) => [routeKeyOf(route), template.function(route.function).logicalId]);
+    expect([...reached].sort()).toEqual([...wanted].sort());
+  });
+
+  test('asks who calls on every route but those that say nothing about anybody', () => {
+    const keys = (open: boolean) => all.filter(({ scope }) => (scope === 'none') === open).map(routeKeyOf);
+    expect(routeKeys(template, 'CUSTOM')).toEqual([...keys(false)].sort());
+    expect(routeKeys(template, 'NONE')).toEqual(
+      [...keys(true), '$connect', '$default', '$disconnect', 'subscribe'].sort(),
+    );
+    expect(keys(true)).toEqual(['GET /api/v1/openapi.json', 'GET /api/v1/docs']);
+  });
+
+  test('has one authorizer, which is asked anew for each request', () => {
+    const properties = authorizerOf(template);
+    expect(properties).toMatchObject({
+      AuthorizerType: 'REQUEST',
+      AuthorizerPayloadFormatVersion: '2.0',
+      EnableSimpleResponses: true,
+      AuthorizerResultTtlInSeconds: 0,
+    });
+    const { logicalId } = template.function('authorize-request');
+    expect(JSON.stringify(properties['AuthorizerUri'])).toContain(logicalId);
+  });
+
+  test('lets pages of its origins send what the API reads', () => {
+    const [api] = template
+      .ofType('AWS::ApiGatewayV2::Api')
+      .filter(({ properties }) => properties['ProtocolType'] === 'HTTP');
+    const cors = api!.properties['CorsConfiguration'];
+    // A stage without pages has no CORS at all.
+    if (stage === 'prod') expect(cors).toBeUndefined();
+    else {
+      expect(cors).toMatchObject({
+        AllowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+        AllowHeaders: ['authorization', 'content-type', 'content-encoding', 'idempotency-key'],
+      });
+    }
+  });
+});
+
+test('every function of the task API stands behind the edge that knows who calls', () => {
+  const names = new Set(Object.values(apiRoutes).map((route) => route.function));
+  const folders = [...names].map((name) => join(projectRoot, 'functions', name)).filter(existsSync);
+  const sources = folders.map((folder) =>
+    readdirSync(folder)
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+      .map((file) => readFileSync(join(folder, file), 'utf8'))
+      .join('\n'),
+  );
+  expect(sources.length).toBeGreaterThan(0);
+  expect(sources.filter((text) => text !== '' && !/\bhttpHandler\(/.test(text))).toEqual([]);
+});
+
+test('the stage local lets requests without credentials through to its authorizer', () => {
+  expect(authorizerOf(templates.local)['IdentitySource']).toEqual([]);
+});
+
+test('pages may upload to presigned URLs, and do nothing else with uploads', () => {
+  const bucket = templates.dev.ofType('AWS::S3::Bucket').find(({ logicalId }) => /^Uploads/.test(logicalId));
+  expect(bucket!.properties).toMatchObject({
+    CorsConfiguration: { CorsRules: [{ AllowedMethods: ['PUT'] }] },
+    LifecycleConfiguration: { Rules: [{ ExpirationInDays: 7 }] },
+  });
 });

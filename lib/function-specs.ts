@@ -2,15 +2,20 @@
  * What each function is given and may do. One row a function: the constructs turn rows into resources, so a
  * permission that is not written here does not exist.
  */
+import type { ApiFunction } from '../shared-types/api-routes.ts';
 import type { EventConsumer } from '../shared-types/event-catalogue.ts';
 import type { ENV } from '../shared-types/env-names.ts';
 
 /** The functions that API Gateway calls. */
-export type RequestFunction =
-  'submit-task' | 'get-task' | 'connect' | 'disconnect' | 'subscribe' | 'authorize-connection';
+export type RequestFunction = ApiFunction | 'authorize-request' | 'connect' | 'disconnect' | 'subscribe';
+/** The functions that nothing but their schedule wakes. */
+export type ScheduledFunction = 'scale-workers' | 'reap-workers';
+/** The functions that are invoked asynchronously, and so end in a dead-letter queue. */
+export type AsyncFunction = EventConsumer | ScheduledFunction;
 /** Named as the folders in `functions/`. */
-export type FunctionName = EventConsumer | RequestFunction;
+export type FunctionName = AsyncFunction | RequestFunction;
 export type EnvKey = keyof typeof ENV;
+export type TableIndex = 'by-user' | 'by-due';
 
 export interface FunctionSpec {
   /** 1–900; 29 behind HTTP, so that the function answers before API Gateway gives up at 30. */
@@ -20,10 +25,18 @@ export interface FunctionSpec {
   readonly env: readonly EnvKey[];
   /** IAM actions without the `dynamodb:` prefix, on the one table. */
   readonly tableActions: readonly string[];
+  /** Indexes of the table that it may query. */
+  readonly indexes?: readonly TableIndex[];
   /** IAM actions without the `s3:` prefix, on the objects of the media bucket. */
   readonly mediaActions?: readonly string[];
   /** IAM actions without the `s3:` prefix, on the objects of the workflow bucket. */
   readonly workflowActions?: readonly string[];
+  /** IAM actions without the `s3:` prefix, on the objects of the upload bucket. */
+  readonly uploadActions?: readonly string[];
+  /** May read the keys of the providers, where a stage has any. */
+  readonly readsProviderSecret?: true;
+  /** Whole minutes from one scheduled call to the next. */
+  readonly everyMinutes?: number;
   /** May publish on the bus, as `comfyui.pipeline` and nobody else. */
   readonly publishes?: true;
   /** May send to connections of the live API. */
@@ -34,8 +47,9 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
   'monitor-init': {
     timeoutSeconds: 30,
     memoryMb: 256,
-    env: ['tableName', 'workerAddressPolicy'],
-    tableActions: ['UpdateItem'],
+    env: ['tableName', 'workflowBucketName', 'workerAddressPolicy'],
+    tableActions: ['GetItem', 'UpdateItem'],
+    workflowActions: ['PutObject'],
   },
   'monitor-stopped': {
     timeoutSeconds: 30,
@@ -86,23 +100,67 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
   dispatch: {
     timeoutSeconds: 120,
     memoryMb: 512,
-    env: ['tableName', 'workflowBucketName', 'eventBusName', 'webSocketApiEndpoint', 'workerAddressPolicy'],
+    env: [
+      'tableName',
+      'workflowBucketName',
+      'uploadBucketName',
+      'eventBusName',
+      'webSocketApiEndpoint',
+      'workerAddressPolicy',
+      'outboundAddressPolicy',
+      'prefetchDepth',
+      'maxRunningPerUser',
+    ],
     tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
+    indexes: ['by-due'],
     workflowActions: ['GetObject'],
+    uploadActions: ['GetObject'],
+    everyMinutes: 1,
     publishes: true,
     pushes: true,
   },
   'task-metrics': { timeoutSeconds: 30, memoryMb: 256, env: [], tableActions: [] },
+  'deliver-callbacks': {
+    timeoutSeconds: 120,
+    memoryMb: 256,
+    env: ['tableName', 'outboundAddressPolicy'],
+    tableActions: ['GetItem', 'PutItem', 'Query'],
+    indexes: ['by-due'],
+    everyMinutes: 1,
+  },
 };
+
+const scheduledFunctions: Readonly<Record<ScheduledFunction, FunctionSpec>> = {
+  'scale-workers': {
+    timeoutSeconds: 55,
+    memoryMb: 256,
+    env: ['tableName', 'workerPools', 'providerSecretArn'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
+    readsProviderSecret: true,
+    everyMinutes: 1,
+  },
+  'reap-workers': {
+    timeoutSeconds: 120,
+    memoryMb: 256,
+    env: ['tableName', 'workerPools', 'providerSecretArn'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
+    readsProviderSecret: true,
+    everyMinutes: 5,
+  },
+};
+
+/** Of a function that reads and writes a few items. */
+const small = { timeoutSeconds: 29, memoryMb: 256 } as const;
 
 const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
   'submit-task': {
-    // A body of 4 MB is parsed here: memory buys the processor for it.
+    // A workflow of 10 MB is parsed here: memory buys the processor for it.
     timeoutSeconds: 29,
     memoryMb: 1024,
-    env: ['tableName', 'workflowBucketName', 'eventBusName'],
-    tableActions: ['PutItem'],
-    workflowActions: ['PutObject'],
+    env: ['tableName', 'workflowBucketName', 'uploadBucketName', 'eventBusName', 'outboundAddressPolicy'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
+    workflowActions: ['GetObject', 'PutObject'],
+    uploadActions: ['GetObject'],
     publishes: true,
   },
   'get-task': {
@@ -112,7 +170,52 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
     tableActions: ['GetItem', 'Query'],
     workflowActions: ['GetObject'],
   },
-  connect: { timeoutSeconds: 10, memoryMb: 256, env: ['tableName'], tableActions: ['PutItem'] },
+  'list-tasks': {
+    ...small,
+    env: ['tableName'],
+    tableActions: ['GetItem', 'Query'],
+    indexes: ['by-user'],
+  },
+  'change-task': {
+    ...small,
+    env: ['tableName', 'eventBusName', 'webSocketApiEndpoint', 'workerAddressPolicy'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    publishes: true,
+    pushes: true,
+  },
+  'control-queue': { ...small, env: ['tableName'], tableActions: ['PutItem', 'UpdateItem', 'Query'] },
+  'manage-workers': { ...small, env: ['tableName'], tableActions: ['GetItem', 'UpdateItem', 'Query'] },
+  'create-file': { ...small, env: ['uploadBucketName'], tableActions: [], uploadActions: ['PutObject'] },
+  'store-workflow': {
+    timeoutSeconds: 29,
+    memoryMb: 1024,
+    env: ['tableName'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
+  },
+  'issue-credentials': {
+    ...small,
+    env: ['tableName', 'webSocketApiEndpoint'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'Query'],
+  },
+  'callback-log': {
+    ...small,
+    env: ['tableName', 'outboundAddressPolicy'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'Query'],
+  },
+  'api-reference': { ...small, env: [], tableActions: [] },
+  'authorize-request': {
+    timeoutSeconds: 10,
+    // Signatures are checked here, for each request: memory buys the processor for it.
+    memoryMb: 512,
+    env: ['tableName', 'openAccess', 'jwtIssuer', 'jwtAudience'],
+    tableActions: ['GetItem'],
+  },
+  connect: {
+    timeoutSeconds: 10,
+    memoryMb: 256,
+    env: ['tableName', 'openAccess'],
+    tableActions: ['PutItem', 'DeleteItem'],
+  },
   disconnect: {
     timeoutSeconds: 10,
     memoryMb: 256,
@@ -127,17 +230,16 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
     tableActions: ['GetItem', 'UpdateItem', 'Query'],
     pushes: true,
   },
-  'authorize-connection': {
-    timeoutSeconds: 10,
-    memoryMb: 256,
-    env: ['jwtIssuer', 'jwtAudience'],
-    tableActions: [],
-  },
 };
 
 export const functionSpecs: Readonly<Record<FunctionName, FunctionSpec>> = {
   ...eventFunctions,
+  ...scheduledFunctions,
   ...requestFunctions,
 };
 export const eventFunctionNames = Object.keys(eventFunctions) as readonly EventConsumer[];
+export const asyncFunctionNames = Object.keys({
+  ...eventFunctions,
+  ...scheduledFunctions,
+}) as readonly AsyncFunction[];
 export const functionNames = Object.keys(functionSpecs) as readonly FunctionName[];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { functionNames } from './function-specs.ts';
+import { functionNames, functionSpecs, type FunctionName } from './function-specs.ts';
 import { statementsIn, Template, type Statement } from './synthesized-fixture.ts';
 
 const template = new Template('dev');
@@ -18,7 +18,8 @@ const holdersOf = (action: string) =>
   functionNames.filter((name) => actionsOf(template.statementsOf(name)).includes(action));
 
 /** Wildcards that stand for ids which exist only while the system runs. */
-const openEnded = /("MediaBucket\w+"|"WorkflowsBucket\w+"),"Arn"\]\},"\/\*"|\/live\/POST\/@connections\/\*/;
+const openEnded =
+  /("MediaBucket\w+"|"WorkflowsBucket\w+"|"UploadsBucket\w+"),"Arn"\]\},"\/\*"|\/live\/POST\/@connections\/\*/;
 
 test('every policy of the stack was looked at', () => {
   const unknown = template.resources.filter(
@@ -65,25 +66,54 @@ describe.each(functionNames)('%s', (name) => {
 });
 
 describe('who may', () => {
-  test.each([
-    ['s3:PutObject', ['job-completion', 'submit-task']],
-    ['s3:GetObject', ['job-completion', 'dispatch', 'get-task']],
+  test.each<[string, readonly FunctionName[]]>([
+    ['s3:PutObject', ['job-completion', 'monitor-init', 'submit-task', 'create-file']],
+    ['s3:GetObject', ['job-completion', 'dispatch', 'get-task', 'submit-task']],
     ['s3:DeleteObject', []],
     ['dynamodb:Scan', []],
-    ['dynamodb:DeleteItem', ['job-completion', 'job-failure', 'dispatch', 'disconnect']],
-    ['events:PutEvents', ['job-completion', 'job-failure', 'dispatch', 'submit-task']],
-    [
-      'execute-api:ManageConnections',
-      ['job-start', 'job-progress', 'job-completion', 'job-failure', 'dispatch', 'subscribe'],
-    ],
+    ['events:PutEvents', ['job-completion', 'job-failure', 'dispatch', 'submit-task', 'change-task']],
+    ['secretsmanager:GetSecretValue', []],
   ])('%s', (action, expected) => {
     expect([...holdersOf(action)].sort()).toEqual([...expected].sort());
   });
 
-  test.each(['task-metrics', 'authorize-connection'] as const)('%s touches no data at all', (name) => {
+  test.each(['task-metrics', 'api-reference'] as const)('%s touches no data at all', (name) => {
     const others = actionsOf(template.statementsOf(name)).filter((action) => !/^(logs|sqs):/.test(action));
     expect(others).toEqual([]);
   });
+
+  test('query an index: just who needs it, just that index, and nothing but a query', () => {
+    const grants = functionNames.flatMap((name) =>
+      template
+        .statementsOf(name)
+        .filter(({ resources }) => JSON.stringify(resources).includes('/index/'))
+        .map(({ actions, resources }) => [
+          name,
+          actions,
+          /\/index\/([^"]+)/.exec(JSON.stringify(resources))?.[1],
+        ]),
+    );
+    const expected = functionNames.flatMap((name) =>
+      (functionSpecs[name].indexes ?? []).map((index) => [name, ['dynamodb:Query'], index]),
+    );
+    expect(grants).toEqual(expected);
+    expect(expected).toContainEqual(['list-tasks', ['dynamodb:Query'], 'by-user']);
+  });
+});
+
+test('the keys of providers are read by who scales workers, and no secret but the one that was named', () => {
+  const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:comfyui/providers-AbCdEf';
+  const named = new Template('dev', { providerSecretArn: arn });
+  for (const name of functionNames) {
+    const readable = named
+      .statementsOf(name)
+      .filter(({ actions }) => actions.some((action) => action.startsWith('secretsmanager:')));
+    const expected = functionSpecs[name].readsProviderSecret
+      ? [{ actions: ['secretsmanager:GetSecretValue'], resources: [arn] }]
+      : [];
+    expect(readable).toMatchObject(expected);
+    expect(readable).toHaveLength(expected.length);
+  }
 });
 
 describe('publishing', () => {

@@ -65,5 +65,6 @@ const inputsOf = (app: App, environment: Readonly<Record<string, string | undefi
     jwtIssuer: input('jwtIssuer', 'JWT_ISSUER'),
     jwtAudience: input('jwtAudience', 'JWT_AUDIENCE'),
     corsOrigins: input('corsOrigins', 'CORS_ORIGINS'),
+    providerSecretArn: input('providerSecretArn', 'PROVIDER_SECRET_ARN'),
   };
 };

@@ -3,7 +3,9 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { ENV } from '../shared-types/env-names.ts';
-import { eventFunctionNames, functionNames, functionSpecs } from './function-specs.ts';
+import { asyncFunctionNames, functionNames, functionSpecs } from './function-specs.ts';
+import { createApp } from './pipeline-app.ts';
+import { PipelineStack } from './pipeline-stack.ts';
 import { referenceOf, Template, type Properties } from './synthesized-fixture.ts';
 
 const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -73,6 +75,7 @@ describe.each(['local', 'dev', 'prod'] as const)('the template of %s', (stage) =
       'CdnUrl',
       'MediaBucketName',
       'WorkflowBucketName',
+      'UploadBucketName',
       'TableName',
       'MonitorPolicyArn',
     ]);
@@ -92,6 +95,24 @@ describe.each(['local', 'dev', 'prod'] as const)('the template of %s', (stage) =
         BillingMode: 'PAY_PER_REQUEST',
         PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
         TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+      },
+    ]);
+  });
+
+  test('finds jobs by user and by due time, in the indexes that the stores read', () => {
+    const [table] = template.ofType('AWS::DynamoDB::Table');
+    const key = (AttributeName: string, KeyType: string) => ({ AttributeName, KeyType });
+    const projected = (...NonKeyAttributes: string[]) => ({ ProjectionType: 'INCLUDE', NonKeyAttributes });
+    expect(table?.properties['GlobalSecondaryIndexes']).toEqual([
+      {
+        IndexName: 'by-user',
+        KeySchema: [key('userId', 'HASH'), key('createdKey', 'RANGE')],
+        Projection: projected('jobId', 'status', 'workflowId'),
+      },
+      {
+        IndexName: 'by-due',
+        KeySchema: [key('due', 'HASH'), key('dueAt', 'RANGE')],
+        Projection: projected('jobId'),
       },
     ]);
   });
@@ -138,10 +159,17 @@ test('every handler in functions/ is deployed', () => {
   expect(handlers.length).toBeGreaterThan(0);
 });
 
-test('every function that the bus invokes is retried twice and then leaves the event in its queue', () => {
+test('every function that is deployed has a handler', () => {
+  const missing = functionNames.filter(
+    (name) => !existsSync(join(projectRoot, 'functions', name, 'handler.ts')),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('every function that the bus or a schedule invokes is retried twice and then leaves the event in its queue', () => {
   const configs = dev.ofType('AWS::Lambda::EventInvokeConfig');
-  expect(configs).toHaveLength(eventFunctionNames.length);
-  for (const name of eventFunctionNames) {
+  expect(configs).toHaveLength(asyncFunctionNames.length);
+  for (const name of asyncFunctionNames) {
     const { logicalId } = dev.function(name);
     const config = configs.find(({ properties }) => referenceOf(properties['FunctionName']) === logicalId);
     const { MaximumRetryAttempts, DestinationConfig } = config!.properties as {
@@ -168,11 +196,33 @@ describe('stages', () => {
     expect(logicalIds(prod)).toEqual(logicalIds(dev));
   });
 
-  test('local lacks the authorizers and nothing else', () => {
-    const missing = logicalIds(dev).filter((id) => !logicalIds(local).includes(id));
-    expect(missing.filter((id) => !/authoriz/i.test(id))).toEqual([]);
-    expect(missing).toHaveLength(7);
-    expect(logicalIds(local).filter((id) => !logicalIds(dev).includes(id))).toEqual([]);
+  test('local is made of them too: it differs in what its authorizer is told, not in having one', () => {
+    expect(logicalIds(local)).toEqual(logicalIds(dev));
+  });
+
+  test('only local is open to requests without credentials', () => {
+    for (const [stage, template] of Object.entries(templates)) {
+      for (const name of ['authorize-request', 'connect'] as const) {
+        const variables = environmentOf(template.function(name).properties);
+        expect(variables['OPEN_ACCESS']).toBe(String(stage === 'local'));
+        expect(variables['STAGE']).toBe(stage);
+      }
+    }
+  });
+
+  test('a deployed stage without authentication cannot be built, whatever its configuration says', () => {
+    const { app, config } = createApp({ outdir: '/nonexistent', context: { stage: 'local' } });
+    const open = { ...config, stage: 'prod' as const };
+    expect(() => new PipelineStack(app, 'Open', { config: open, assetRoot: '' })).toThrow('never deployed');
+  });
+
+  test('let one user run as many jobs, and workers hold as many, as they say', () => {
+    const variables = [local, dev, prod].map((each) => environmentOf(each.function('dispatch').properties));
+    expect(variables.map((each) => [each['MAX_RUNNING_PER_USER'], each['PREFETCH_DEPTH']])).toEqual([
+      ['100', '1'],
+      ['20', '1'],
+      ['20', '1'],
+    ]);
   });
 
   test('prod alone keeps its data when the stack goes', () => {
@@ -180,7 +230,7 @@ describe('stages', () => {
       Object.values(template.json['Resources'] as Record<string, { Type: string; DeletionPolicy?: string }>)
         .filter(({ Type }) => Type === 'AWS::S3::Bucket' || Type === 'AWS::DynamoDB::Table')
         .map(({ DeletionPolicy }) => DeletionPolicy);
-    expect(policyOf(prod)).toEqual(['Retain', 'Retain', 'Retain']);
-    expect(policyOf(dev)).toEqual(['Delete', 'Delete', 'Delete']);
+    expect(policyOf(prod)).toEqual(['Retain', 'Retain', 'Retain', 'Retain']);
+    expect(policyOf(dev)).toEqual(['Delete', 'Delete', 'Delete', 'Delete']);
   });
 });

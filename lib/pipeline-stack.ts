@@ -1,6 +1,7 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib/core';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import type { EventConsumer } from '../shared-types/event-catalogue.ts';
+import { apiRoutes, type ApiFunction } from '../shared-types/api-routes.ts';
 import { DeadLetterQueue } from './constructs/dead-letter-queue.ts';
 import { EventRules, type Consumer } from './constructs/event-rules.ts';
 import { grantPermissions, type PermissionTargets } from './constructs/function-permissions.ts';
@@ -11,8 +12,9 @@ import { PipelineFunction } from './constructs/pipeline-function.ts';
 import { PipelineTable } from './constructs/pipeline-table.ts';
 import { PrivateBucket } from './constructs/private-bucket.ts';
 import { TaskApi } from './constructs/task-api.ts';
-import { eventFunctionNames, type EnvKey, type FunctionName } from './function-specs.ts';
-import type { StageConfig } from './stage-config.ts';
+import { asyncFunctionNames, type AsyncFunction, type EnvKey, type FunctionName } from './function-specs.ts';
+import { pascalCase } from './pascal-case.ts';
+import { refuseOpenStage, type StageConfig } from './stage-config.ts';
 
 export interface PipelineStackProps {
   readonly config: StageConfig;
@@ -34,6 +36,7 @@ export class PipelineStack extends Stack {
       description: `ComfyUI event pipeline, stage ${config.stage}`,
       ...(config.account !== undefined && { env: { account: config.account } }),
     });
+    refuseOpenStage(config);
     this.#props = props;
     const { removal } = config;
     const { table } = new PipelineTable(this, 'Storage', config);
@@ -47,6 +50,13 @@ export class PipelineStack extends Stack {
       expiryDays: config.workflowExpiryDays,
       corsOrigins: [],
     });
+    const uploads = new PrivateBucket(this, 'Uploads', {
+      removal,
+      // A job takes its copy when it is submitted, and a file is meant for the jobs of the next days.
+      expiryDays: 7,
+      corsOrigins: config.corsOrigins,
+      pagesMay: 'upload',
+    });
     const cdn = new MediaCdn(this, 'Cdn', { bucket: media.bucket, config });
     const events = new PipelineBus(this, 'Events', config);
     const liveApi = new LiveApi(this, 'LiveApi', config);
@@ -54,6 +64,8 @@ export class PipelineStack extends Stack {
       table,
       mediaBucket: media.bucket,
       workflowBucket: workflows.bucket,
+      uploadBucket: uploads.bucket,
+      providerSecretArn: config.providerSecretArn,
       bus: events.bus,
       liveApi,
     };
@@ -75,7 +87,7 @@ export class PipelineStack extends Stack {
     return created;
   }
 
-  #consumer(name: EventConsumer): Consumer {
+  #consumer(name: AsyncFunction): Consumer {
     const { stage } = this.#props.config;
     const deadLetters = new DeadLetterQueue(this, `${pascalCase(name)}DeadLetters`, {
       stage,
@@ -86,32 +98,33 @@ export class PipelineStack extends Stack {
 
   #consumeEvents(): void {
     const consumers = Object.fromEntries(
-      eventFunctionNames.map((name) => [name, this.#consumer(name)]),
-    ) as Record<EventConsumer, Consumer>;
+      asyncFunctionNames.map((name) => [name, this.#consumer(name)]),
+    ) as Record<AsyncFunction, Consumer>;
     const { stage } = this.#props.config;
     new EventRules(this, 'Rules', { stage, bus: this.#resources.bus, consumers });
   }
 
   #serveTasks(): TaskApi {
-    return new TaskApi(this, 'TaskApi', {
-      config: this.#props.config,
-      submitTask: this.#function('submit-task').function,
-      getTask: this.#function('get-task').function,
-    });
+    const names = new Set(Object.values(apiRoutes).map((route) => route.function));
+    const created: [ApiFunction, IFunction][] = [...names].map((name) => [
+      name,
+      this.#function(name).function,
+    ]);
+    const functions = Object.fromEntries(created) as Record<ApiFunction, IFunction>;
+    const authorizeRequest = this.#function('authorize-request').function;
+    return new TaskApi(this, 'TaskApi', { config: this.#props.config, functions, authorizeRequest });
   }
 
   #serveConnections(): void {
-    const authorized = this.#props.config.auth.kind === 'jwt';
     this.#resources.liveApi.addRoutes({
       connect: this.#function('connect').function,
       disconnect: this.#function('disconnect').function,
       subscribe: this.#function('subscribe').function,
-      authorizeConnection: authorized ? this.#function('authorize-connection').function : undefined,
     });
   }
 
   #outputs(taskApi: TaskApi, cdn: MediaCdn, events: PipelineBus): void {
-    const { table, mediaBucket, workflowBucket, liveApi, bus } = this.#resources;
+    const { table, mediaBucket, workflowBucket, uploadBucket, liveApi, bus } = this.#resources;
     const outputs: Readonly<Record<string, string>> = {
       ApiUrl: taskApi.api.apiEndpoint,
       WebSocketUrl: liveApi.url,
@@ -121,6 +134,7 @@ export class PipelineStack extends Stack {
       CdnUrl: cdn.url,
       MediaBucketName: mediaBucket.bucketName,
       WorkflowBucketName: workflowBucket.bucketName,
+      UploadBucketName: uploadBucket.bucketName,
       TableName: table.tableName,
       MonitorPolicyArn: events.monitorPolicy.managedPolicyArn,
     };
@@ -137,12 +151,17 @@ const environmentOf = (
   tableName: resources.table.tableName,
   mediaBucketName: resources.mediaBucket.bucketName,
   workflowBucketName: resources.workflowBucket.bucketName,
+  uploadBucketName: resources.uploadBucket.bucketName,
   cdnUrl: cdn.url,
   webSocketApiEndpoint: resources.liveApi.url,
   workerAddressPolicy: config.workerAddressPolicy,
+  outboundAddressPolicy: config.outboundAddressPolicy,
   storeTempOutputs: String(config.storeTempOutputs),
-  ...(config.auth.kind === 'jwt' && { jwtIssuer: config.auth.issuer, jwtAudience: config.auth.audience }),
+  prefetchDepth: String(config.prefetchDepth),
+  maxRunningPerUser: String(config.maxRunningPerUser),
+  workerPools: JSON.stringify(config.workerPools),
+  providerSecretArn: config.providerSecretArn,
+  openAccess: String(config.auth.kind === 'none'),
+  jwtIssuer: config.auth.kind === 'jwt' ? config.auth.issuer : '',
+  jwtAudience: config.auth.kind === 'jwt' ? config.auth.audience : '',
 });
-
-const pascalCase = (name: string): string =>
-  name.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { loadStageConfig, StageConfigError, type StageInputs } from './stage-config.ts';
+import { loadStageConfig, refuseOpenStage, StageConfigError, type StageInputs } from './stage-config.ts';
 
 const nothing: StageInputs = {
   stage: undefined,
   jwtIssuer: undefined,
   jwtAudience: undefined,
   corsOrigins: undefined,
+  providerSecretArn: undefined,
 };
 const issued = { jwtIssuer: 'https://issuer.example.com/', jwtAudience: 'comfyui' };
 
@@ -34,6 +35,33 @@ describe('the stage', () => {
     expect(refusal.code).toBe('stage.unknown');
     expect(refusal.message).toContain('local, dev, prod');
   });
+});
+
+describe('the secret of the providers', () => {
+  const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:comfyui/providers-AbCdEf';
+
+  test('is none unless one is named', () => {
+    expect(loadStageConfig(nothing).providerSecretArn).toBe('');
+    expect(loadStageConfig({ ...nothing, providerSecretArn: arn }).providerSecretArn).toBe(arn);
+  });
+
+  test.each([
+    'providers',
+    `${arn}*`,
+    'arn:aws:secretsmanager:eu-west-1:111122223333:secret:*',
+    arn.replace('secretsmanager', 's3'),
+    `${arn}\n`,
+    '*',
+  ])('is refused as %j', (providerSecretArn) => {
+    expect(refusalOf({ providerSecretArn }).code).toBe('stage.badSecret');
+  });
+});
+
+test('only the stage local may stand open, whoever wrote its configuration', () => {
+  expect(() => refuseOpenStage({ stage: 'local', auth: { kind: 'none' } })).not.toThrow();
+  for (const stage of ['dev', 'prod'] as const) {
+    expect(() => refuseOpenStage({ stage, auth: { kind: 'none' } })).toThrow('never deployed');
+  }
 });
 
 describe.each(['dev', 'prod'])('stage %s', (stage) => {
@@ -67,6 +95,7 @@ describe.each(['dev', 'prod'])('stage %s', (stage) => {
     const config = loadStageConfig({ ...nothing, stage, ...issued });
     expect(config.cdnScheme).toBe('https');
     expect(config.workerAddressPolicy).toBe('public');
+    expect(config.outboundAddressPolicy).toBe('public');
   });
 
   test('never opens itself to every origin, whether by its own list or by an input', () => {

@@ -19,6 +19,8 @@ export type StageName = 'local' | 'dev' | 'prod';
 export interface StageConfig extends StageSettings {
   readonly stage: StageName;
   readonly auth: AuthConfig;
+  /** ARN of the Secrets Manager secret with the providers' keys; empty when no pool needs one. */
+  readonly providerSecretArn: string;
 }
 
 /** What a deployment says about itself, from `-c` or the environment; still unchecked. */
@@ -28,6 +30,7 @@ export interface StageInputs {
   readonly jwtAudience: string | undefined;
   /** Comma-separated; takes the place of the stage's own list. */
   readonly corsOrigins: string | undefined;
+  readonly providerSecretArn: string | undefined;
 }
 
 /** The deployment asked for a stage that can't be built; the message is one line that says what to set. */
@@ -86,6 +89,25 @@ const originsOf = (stage: StageName, text: string | undefined): readonly string[
   );
 };
 
+const secretArn = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+$/;
+
+const secretArnOf = (text: string | undefined): string => {
+  if (!text || secretArn.test(text)) return text ?? '';
+  throw new StageConfigError(
+    'stage.badSecret',
+    `providerSecretArn "${text}" must be the whole ARN of a Secrets Manager secret, without a wildcard`,
+  );
+};
+
+/**
+ * The last look before anything is made of a configuration, however it came about.
+ * @throws StageConfigError for a stage without authentication that is not `local`
+ */
+export const refuseOpenStage = ({ stage, auth }: Pick<StageConfig, 'stage' | 'auth'>): void => {
+  if (auth.kind !== 'none' || stage === 'local') return;
+  throw new StageConfigError('stage.noAuth', `stage "${stage}" is never deployed without authentication`);
+};
+
 /**
  * The checked configuration of a stage.
  * @throws StageConfigError for an unknown stage, and for a deployed one without issuer and audience
@@ -97,5 +119,6 @@ export const loadStageConfig = (inputs: StageInputs): StageConfig => {
     stage,
     auth: stage === 'local' ? { kind: 'none' } : jwtAuth(stage, inputs),
     corsOrigins: originsOf(stage, inputs.corsOrigins),
+    providerSecretArn: secretArnOf(inputs.providerSecretArn),
   };
 };

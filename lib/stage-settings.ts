@@ -17,7 +17,15 @@ export interface StageSettings {
   readonly workflowExpiryDays: number;
   /** `public`, `private` or `any`: see `ENV.workerAddressPolicy`. */
   readonly workerAddressPolicy: 'public' | 'private' | 'any';
+  /** The same of callback URLs and of the URLs of file inputs: see `ENV.outboundAddressPolicy`. */
+  readonly outboundAddressPolicy: 'public' | 'private' | 'any';
   readonly storeTempOutputs: boolean;
+  /** Prompts that wait in a worker's ComfyUI behind the one that runs, 0–8. */
+  readonly prefetchDepth: number;
+  /** Attempts of one user that workers may hold at once, 1–1000. */
+  readonly maxRunningPerUser: number;
+  /** The pools of workers that are scaled, as `functions/core/scaling` reads them; none by default. */
+  readonly workerPools: readonly Readonly<Record<string, unknown>>[];
   /** Origins of pages that may call the API and read media; `*` for any, none for same-origin pages only. */
   readonly corsOrigins: readonly string[];
   readonly cdnScheme: 'http' | 'https';

@@ -46,9 +46,14 @@ const writeAssets = (folder: string): string => {
 };
 
 /** Runs `use` on the app of a stage, before it is synthesized. */
-export const withApp = <T>(stage: StageName, use: (app: App) => T): T =>
+export const withApp = <T>(
+  stage: StageName,
+  use: (app: App) => T,
+  inputs: Readonly<Record<string, string>> = {},
+): T =>
   withFolder((folder) => {
-    const context = { stage, jwtIssuer: 'https://issuer.example.com', jwtAudience: 'comfyui' };
+    const issued = { jwtIssuer: 'https://issuer.example.com', jwtAudience: 'comfyui' };
+    const context = { stage, ...issued, ...inputs };
     const stageApp = createApp({ outdir: join(folder, 'out'), context });
     addPipeline(stageApp, writeAssets(join(folder, 'functions')));
     return use(stageApp.app);
@@ -59,9 +64,10 @@ export class Template {
   readonly json: Readonly<Record<string, unknown>>;
   readonly resources: readonly Resource[];
 
-  constructor(stage: StageName) {
+  /** @param inputs what a deployment would say with `-c` */
+  constructor(stage: StageName, inputs: Readonly<Record<string, string>> = {}) {
     const name = `${stage}-comfyui-pipeline`;
-    this.json = withApp(stage, (app) => app.synth().getStackByName(name).template as Properties);
+    this.json = withApp(stage, (app) => app.synth().getStackByName(name).template as Properties, inputs);
     const resources = this.json['Resources'] as Readonly<Record<string, CfnResource>>;
     this.resources = Object.entries(resources).map(([logicalId, { Type, Properties: properties = {} }]) => ({
       logicalId,

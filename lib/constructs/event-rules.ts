@@ -11,14 +11,15 @@ import {
   PIPELINE_SOURCE,
   type DeliveryPolicy,
   type DetailType,
-  type EventConsumer,
   type EventOrigin,
 } from '../../shared-types/event-catalogue.ts';
+import { asyncFunctionNames, functionSpecs, type AsyncFunction } from '../function-specs.ts';
+import { pascalCase } from '../pascal-case.ts';
 
 export interface EventRulesProps {
   readonly stage: string;
   readonly bus: events.EventBus;
-  readonly consumers: Readonly<Record<EventConsumer, Consumer>>;
+  readonly consumers: Readonly<Record<AsyncFunction, Consumer>>;
 }
 
 export interface Consumer {
@@ -26,20 +27,25 @@ export interface Consumer {
   readonly deadLetterQueue: IQueue;
 }
 
-/** A missed tick is made good by the next one, a minute later. */
+/** A missed tick is made good by the next one. */
 const tickDelivery: DeliveryPolicy = { maximumRetryAttempts: 1, maximumEventAgeSeconds: 60 };
 
-/** One rule a detail-type, generated from the catalogue, and the tick that wakes the dispatcher. */
+/** One rule a detail-type, generated from the catalogue, and the ticks of the functions that have work which no event announces. */
 export class EventRules extends Construct {
   constructor(scope: Construct, id: string, props: EventRulesProps) {
     super(scope, id);
     for (const detailType of detailTypes) this.#rule(detailType, props);
-    new events.Rule(this, 'DispatchSchedule', {
-      ruleName: `${props.stage}-comfyui-dispatch-schedule`,
-      description:
-        'Wakes the dispatcher for what no event announces: delays that end, workers that fall silent',
-      schedule: events.Schedule.rate(Duration.minutes(1)),
-      targets: [targetOf(props.consumers.dispatch, tickDelivery)],
+    for (const name of asyncFunctionNames) this.#schedule(name, props);
+  }
+
+  #schedule(name: AsyncFunction, { stage, consumers }: EventRulesProps): void {
+    const { everyMinutes } = functionSpecs[name];
+    if (everyMinutes === undefined) return;
+    new events.Rule(this, `${pascalCase(name)}Schedule`, {
+      ruleName: `${stage}-comfyui-${name}-schedule`,
+      description: `Wakes ${name} for what no event announces, such as delays that end`,
+      schedule: events.Schedule.rate(Duration.minutes(everyMinutes)),
+      targets: [targetOf(consumers[name], tickDelivery)],
     });
   }
 

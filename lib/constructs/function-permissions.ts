@@ -14,18 +14,28 @@ export interface PermissionTargets {
   readonly table: Table;
   readonly mediaBucket: Bucket;
   readonly workflowBucket: Bucket;
+  readonly uploadBucket: Bucket;
+  /** Secrets Manager ARN of the providers' keys; empty when the stage has none. */
+  readonly providerSecretArn: string;
   readonly bus: EventBus;
   readonly liveApi: LiveApi;
 }
 
 /** Gives a function's role what its specification says, and no more. */
 export const grantPermissions = (target: PipelineFunction, resources: PermissionTargets): void => {
-  const { tableActions, mediaActions, workflowActions, publishes, pushes } = functionSpecs[target.name];
-  if (tableActions.length > 0) allow(target, 'dynamodb', tableActions, resources.table.tableArn);
+  const spec = functionSpecs[target.name];
+  const { tableActions, indexes = [], mediaActions, workflowActions, uploadActions } = spec;
+  const { tableArn } = resources.table;
+  if (tableActions.length > 0) allow(target, 'dynamodb', tableActions, tableArn);
+  for (const index of indexes) allow(target, 'dynamodb', ['Query'], `${tableArn}/index/${index}`);
   if (mediaActions) grantObjects(target, mediaActions, resources.mediaBucket);
   if (workflowActions) grantObjects(target, workflowActions, resources.workflowBucket);
-  if (publishes) grantPublish(target, resources.bus);
-  if (pushes) grantPush(target, resources.liveApi);
+  if (uploadActions) grantObjects(target, uploadActions, resources.uploadBucket);
+  if (spec.readsProviderSecret && resources.providerSecretArn !== '') {
+    allow(target, 'secretsmanager', ['GetSecretValue'], resources.providerSecretArn);
+  }
+  if (spec.publishes) grantPublish(target, resources.bus);
+  if (spec.pushes) grantPush(target, resources.liveApi);
 };
 
 const allow = (target: PipelineFunction, service: string, actions: readonly string[], arn: string): void => {

@@ -1,5 +1,4 @@
 import * as apigateway from 'aws-cdk-lib/aws-apigatewayv2';
-import { WebSocketLambdaAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { WebSocketLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
@@ -11,8 +10,6 @@ export interface LiveRoutes {
   readonly disconnect: IFunction;
   /** Serves `subscribe` and, to answer what no route knows, `$default`. */
   readonly subscribe: IFunction;
-  /** REQUEST authorizer of `$connect`; undefined leaves the door open. */
-  readonly authorizeConnection: IFunction | undefined;
 }
 
 /** The WebSocket API that browsers follow their jobs on. Routes come later: their functions know its address. */
@@ -42,32 +39,24 @@ export class LiveApi extends Construct {
     this.url = `${this.#api.apiEndpoint}/${this.stageName}`;
   }
 
-  addRoutes({ connect, disconnect, subscribe, authorizeConnection }: LiveRoutes): void {
+  addRoutes({ connect, disconnect, subscribe }: LiveRoutes): void {
     const subscription = new WebSocketLambdaIntegration('Subscribe', subscribe);
-    const authorizer = authorizeConnection && connectAuthorizer(authorizeConnection);
     const connectRoute = this.#api.addRoute('$connect', {
       integration: new WebSocketLambdaIntegration('Connect', connect),
-      ...(authorizer && { authorizer }),
     });
-    const openRoutes = [
+    const otherRoutes = [
       this.#api.addRoute('$disconnect', {
         integration: new WebSocketLambdaIntegration('Disconnect', disconnect),
       }),
       this.#api.addRoute('subscribe', { integration: subscription }),
       this.#api.addRoute('$default', { integration: subscription }),
     ];
-    for (const route of openRoutes) acknowledge(route, 'AwsSolutions-APIG4', afterConnect);
-    if (!authorizer) acknowledge(connectRoute, 'AwsSolutions-APIG4', localOnly);
+    acknowledge(connectRoute, 'AwsSolutions-APIG4', byTicket);
+    for (const route of otherRoutes) acknowledge(route, 'AwsSolutions-APIG4', afterConnect);
   }
 }
 
+const byTicket =
+  'The function of $connect redeems a one-time ticket, which only an authorized caller of the task API is given; an authorizer would have to use the ticket up before the connection is written.';
 const afterConnect =
   'A WebSocket API authorizes $connect alone; every other route is reached over a connection that passed it.';
-const localOnly =
-  'Only the stage local is built without authentication, and it is pinned to an account that does not exist.';
-
-/** Browsers can't set headers on a WebSocket, so the token travels in the query. */
-const connectAuthorizer = (handler: IFunction): WebSocketLambdaAuthorizer =>
-  new WebSocketLambdaAuthorizer('ConnectAuthorizer', handler, {
-    identitySource: ['route.request.querystring.token'],
-  });

@@ -7,8 +7,10 @@ export interface PrivateBucketProps {
   readonly removal: 'destroy' | 'retain';
   /** Days after which an object is deleted. */
   readonly expiryDays: number;
-  /** Origins of pages that may GET objects; none for a bucket that no page reads. */
+  /** Origins of pages that may reach objects; none for a bucket that no page touches. */
   readonly corsOrigins: readonly string[];
+  /** What such a page may do: GET what is there, or PUT to a presigned URL. */
+  readonly pagesMay?: 'read' | 'upload';
 }
 
 /** A bucket that nobody reaches but through IAM and TLS. */
@@ -30,7 +32,11 @@ export class PrivateBucket extends Construct {
           abortIncompleteMultipartUploadAfter: Duration.days(1),
         },
       ],
-      ...(props.corsOrigins.length > 0 && { cors: [readableFrom(props.corsOrigins)] }),
+      ...(props.corsOrigins.length > 0 && {
+        cors: [
+          props.pagesMay === 'upload' ? writableFrom(props.corsOrigins) : readableFrom(props.corsOrigins),
+        ],
+      }),
     });
     acknowledge(
       this.bucket,
@@ -45,5 +51,13 @@ const readableFrom = (origins: readonly string[]): s3.CorsRule => ({
   allowedOrigins: [...origins],
   allowedHeaders: ['Range'],
   exposedHeaders: ['Content-Length', 'Content-Range', 'ETag'],
+  maxAge: 3600,
+});
+
+const writableFrom = (origins: readonly string[]): s3.CorsRule => ({
+  allowedMethods: [s3.HttpMethods.PUT],
+  allowedOrigins: [...origins],
+  // Which ones count is what the URL was signed for.
+  allowedHeaders: ['*'],
   maxAge: 3600,
 });

@@ -13,7 +13,11 @@ export const dev: StageSettings = {
   workflowExpiryDays: 30,
   // The functions run in no VPC, so a private address leads nowhere.
   workerAddressPolicy: 'public',
+  outboundAddressPolicy: 'public',
   storeTempOutputs: false,
+  prefetchDepth: 1,
+  maxRunningPerUser: 20,
+  workerPools: [],
   // Pages under development; name others with -c corsOrigins=
   corsOrigins: ['http://localhost:3000', 'http://localhost:5173', 'http://localhost:8080'],
   cdnScheme: 'https',

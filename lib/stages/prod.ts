@@ -13,7 +13,11 @@ export const prod: StageSettings = {
   workflowExpiryDays: 365,
   // The functions run in no VPC, so a private address leads nowhere.
   workerAddressPolicy: 'public',
+  outboundAddressPolicy: 'public',
   storeTempOutputs: false,
+  prefetchDepth: 1,
+  maxRunningPerUser: 20,
+  workerPools: [],
   // None until named with -c corsOrigins=
   corsOrigins: [],
   cdnScheme: 'https',
