@@ -35,7 +35,8 @@ type Labels = Readonly<Record<string, string>>;
 const deviceRequests = ({ deviceIds }: DockerProduct, gpuCount: number): unknown[] => {
   if (gpuCount === 0) return [];
   const which = deviceIds === undefined ? { Count: gpuCount } : { DeviceIDs: deviceIds };
-  return [{ Driver: 'nvidia', ...which, Capabilities: [['gpu']] }];
+  // No driver by name, as `docker run --gpus` does: whichever the machine has for GPUs.
+  return [{ Driver: '', ...which, Capabilities: [['gpu']] }];
 };
 
 export interface ContainerPlan {

@@ -82,7 +82,7 @@ describe('the Docker provider', () => {
     });
     expect(bodyOf(NAME)?.HostConfig).toMatchObject({
       PortBindings: { '8188/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] },
-      DeviceRequests: [{ Driver: 'nvidia', DeviceIDs: ['0'], Capabilities: [['gpu']] }],
+      DeviceRequests: [{ Driver: '', DeviceIDs: ['0'], Capabilities: [['gpu']] }],
       RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 3 },
       AutoRemove: false,
     });
@@ -93,7 +93,7 @@ describe('the Docker provider', () => {
     await provider.launch(request({ products: ['any'], gpuCount: 2 }));
     await provider.launch(request({ products: ['any'], gpuCount: 0, workerId: 'worker-2' }));
     const bodies = [...docker.containers.values()].map(({ body }) => body.HostConfig.DeviceRequests);
-    expect(bodies).toEqual([[{ Driver: 'nvidia', Count: 2, Capabilities: [['gpu']] }], []]);
+    expect(bodies).toEqual([[{ Driver: '', Count: 2, Capabilities: [['gpu']] }], []]);
   });
 
   test('a place holds as many as it has slots, whichever pool they are of, however they come at once', async () => {
@@ -188,6 +188,57 @@ describe('the Docker provider', () => {
     stop.abort();
     await until(() => docker.server.held() === 0);
     expect(await provider.get(NAME)).toEqual({ kind: 'absent' });
+  });
+
+  test.each(['reset', 'serverError', 'html', 'redirect', 'badGateway'] as const)(
+    'a start that ends in %s is unknown, and the next launch starts the same container',
+    async (fault) => {
+      const provider = providerOn(docker, clock);
+      docker.server.failPath('/start', fault);
+      expect((await provider.launch(request())).kind).toBe('unavailable');
+      expect(docker.containers.get(NAME)?.status).toBe('created');
+      expect(await provider.launch(request())).toMatchObject({ instance: { state: 'running' } });
+      expect(docker.containers.size).toBe(1);
+    },
+  );
+
+  test('a container that got no GPU, and was not removed for an error, goes to the next place later', async () => {
+    const provider = providerOn(docker, clock);
+    docker.busyDevices.add('0');
+    docker.server.failPath('force=true', 'serverError');
+    expect((await provider.launch(request())).kind).toBe('unavailable');
+    expect(docker.containers.get(NAME)?.status).toBe('created');
+    expect(await provider.launch(request())).toMatchObject({
+      kind: 'launched',
+      instance: { state: 'running' },
+    });
+    expect(bodyOf(NAME)?.HostConfig.DeviceRequests).toMatchObject([{ DeviceIDs: ['1'] }]);
+  });
+
+  test.each(['/stop', 'force=true'])(
+    'a terminate that fails at %s is unknown, and ends it when it is repeated',
+    async (part) => {
+      const provider = providerOn(docker, clock);
+      await provider.launch(request());
+      docker.server.failPath(part, 'reset');
+      expect((await provider.terminate(NAME)).kind).toBe('unavailable');
+      expect(docker.containers.size).toBe(1);
+      expect(await provider.terminate(NAME)).toEqual({ kind: 'terminated' });
+      expect(docker.containers.size).toBe(0);
+    },
+  );
+
+  test.each([
+    ['registry.example/a/b', 'registry.example/a/b', 'latest'],
+    ['registry.example:5000/a', 'registry.example:5000/a', 'latest'],
+    ['a:1', 'a', '1'],
+    ['r.example/a@sha256:0123', 'r.example/a', 'sha256:0123'],
+  ])('the image %s is pulled as %s, %s, and never with all its tags', async (image, name, tag) => {
+    await providerOn(docker, clock).launch(request({ image }));
+    const isPull = ({ path }: { path: string }): boolean => path.includes('/images/create');
+    await until(() => docker.server.requests.some(isPull));
+    const query = new URL(docker.server.requests.find(isPull)?.path ?? '', 'http://docker').searchParams;
+    expect([query.get('fromImage'), query.get('tag')]).toEqual([name, tag]);
   });
 
   test('a lease that does not read is over since the container was made', async () => {

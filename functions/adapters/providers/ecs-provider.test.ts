@@ -178,6 +178,14 @@ describe('the ECS provider', () => {
     expect(await provider.terminate(task.taskArn)).toEqual({ kind: 'absent' });
   });
 
+  test('a task that is gone by the time it shall be stopped is absent', async () => {
+    const provider = providerOn(ecs, clock);
+    await provider.launch(request());
+    const arn = ecs.tasks[0]?.taskArn ?? '';
+    ecs.vanishing.add(arn);
+    expect(await provider.terminate(arn)).toEqual({ kind: 'absent' });
+  });
+
   test('without credentials a person must act', async () => {
     Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: 'true' });
     for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']) {

@@ -2,6 +2,7 @@
 import {
   DescribeTasksCommand,
   ECSClient,
+  InvalidParameterException,
   ListTasksCommand,
   RunTaskCommand,
   StopTaskCommand,
@@ -170,8 +171,14 @@ const terminate = async (context: Context, arn: string, signal: AbortSignal): Pr
   if (state === 'stopped' || state === 'failed') return { kind: 'absent' };
   const { cluster } = context.options;
   const command = new StopTaskCommand({ cluster, task: arn, reason: 'the control plane ends this worker' });
-  const { task } = await context.client.send(command, { abortSignal: signal });
-  return isTask(task) ? { kind: 'terminated' } : doesNotRead('StopTask');
+  try {
+    const { task } = await context.client.send(command, { abortSignal: signal });
+    return isTask(task) ? { kind: 'terminated' } : doesNotRead('StopTask');
+  } catch (error) {
+    // Cluster and id were right a moment ago, so that the task itself is what it does not know.
+    if (error instanceof InvalidParameterException) return { kind: 'absent' };
+    throw error;
+  }
 };
 
 /** Runs it, and tells what it throws as a refusal. */

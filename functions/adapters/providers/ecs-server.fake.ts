@@ -46,6 +46,8 @@ export interface FakeEcs {
   readonly full: Map<string, string>;
   /** Tasks that ListTasks does not show yet: the API is eventually consistent. */
   readonly unlisted: Set<string>;
+  /** Tasks that are gone by the time they shall be stopped. */
+  readonly vanishing: Set<string>;
   addTask(asked: Partial<RunTaskBody>): FakeTask;
   stop(): Promise<void>;
 }
@@ -143,7 +145,9 @@ const describeTasks = (
 
 const stopTask = (state: State, arn: string): FakeAnswer => {
   const task = state.tasks.find(({ taskArn }) => taskArn === arn);
-  if (task === undefined) return exception('InvalidParameterException', 'The referenced task was not found.');
+  if (task === undefined || state.vanishing.has(arn)) {
+    return exception('InvalidParameterException', 'The referenced task was not found.');
+  }
   task.desiredStatus = 'STOPPED';
   task.stopCode = 'UserInitiated';
   return json(200, { task: shown(task, false) });
@@ -179,7 +183,7 @@ const faultAnswer = (fault: ProviderFault, message: string): FakeAnswer | undefi
 };
 
 export const startFakeEcs = async (): Promise<FakeEcs> => {
-  const state: State = { tasks: [], full: new Map(), unlisted: new Set() };
+  const state: State = { tasks: [], full: new Map(), unlisted: new Set(), vanishing: new Set() };
   const server = await startFaultyServer({
     answer: (request) => answer(state, request),
     isLaunch: (request) => actionOf(request) === 'RunTask',
