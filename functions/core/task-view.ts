@@ -1,6 +1,7 @@
 /** A job as the task API shows it: seed 001's Task object, snake_case. */
-import type { MissingOutput, StoredOutput, Task } from '../../shared-types/index.ts';
-import type { Job, JobOutputs } from './job.ts';
+import type { MissingOutput, StoredOutput, Task, TaskSummary } from '../../shared-types/index.ts';
+import { isTerminal, type EndedAttempt, type Job, type JobOutputs } from './job.ts';
+import type { TaskOutlook } from './task-outlook.ts';
 
 const outputView = (output: StoredOutput) => ({
   output_id: output.outputId,
@@ -29,8 +30,45 @@ const resultView = ({ outputs, missingOutputs }: JobOutputs): NonNullable<Task['
   missing_outputs: missingOutputs.map(missingView),
 });
 
-/** Everything but `payload`, which is kept as text. `outputs` is undefined before the end. */
-export const taskViewOf = (job: Job, outputs: JobOutputs | undefined): Omit<Task, 'payload'> => ({
+type AttemptView = Task['attempts'][number];
+
+const endedView = (ended: EndedAttempt): AttemptView => ({
+  attempt: ended.attempt,
+  status: ended.outcome,
+  worker_id: ended.workerId ?? '',
+  prompt_id: ended.promptId,
+  assigned_at: ended.assignedAt,
+  started_at: ended.startedAt,
+  ended_at: ended.endedAt,
+  error: ended.failure?.message ?? '',
+  reason: ended.failure?.reason ?? null,
+  node_id: ended.failure?.nodeId ?? null,
+});
+
+/** The attempt that a worker has, or with which the job ended, where it is not among the ended ones. */
+const lastAttempt = (job: Job): AttemptView[] => {
+  const { status, attempt, workerId, attempts } = job;
+  if (status === 'pending' || workerId === null || attempts.some((ended) => ended.attempt === attempt)) {
+    return [];
+  }
+  const failure = isTerminal(status) ? job.failure : null;
+  return [
+    {
+      attempt,
+      status,
+      worker_id: workerId,
+      prompt_id: job.promptId,
+      assigned_at: job.assignedAt,
+      started_at: job.startedAt,
+      ended_at: job.completedAt,
+      error: failure?.message ?? '',
+      reason: failure?.reason ?? null,
+      node_id: failure?.nodeId ?? null,
+    },
+  ];
+};
+
+export const taskSummaryOf = (job: Job): TaskSummary => ({
   id: job.jobId,
   workflow_id: job.workflowId,
   priority: job.priority,
@@ -39,7 +77,6 @@ export const taskViewOf = (job: Job, outputs: JobOutputs | undefined): Omit<Task
   created_at: job.createdAt,
   started_at: job.startedAt,
   completed_at: job.completedAt,
-  result: outputs === undefined ? null : resultView(outputs),
   error: job.failure?.message ?? '',
   retry_count: job.retryCount,
   max_retries: job.maxRetries,
@@ -47,4 +84,22 @@ export const taskViewOf = (job: Job, outputs: JobOutputs | undefined): Omit<Task
   prompt_id: job.promptId,
   attempt: job.attempt,
   progress: job.status === 'completed' ? 100 : (job.progress?.overallPercentage ?? 0),
+  timeout_seconds: job.timeoutSeconds,
+  tags: [...job.needs.tags],
+  cancel_requested: job.cancelRequestedAt !== null,
+  retry_of: job.retryOf,
+  callback_url: job.callbackUrl,
+});
+
+/** Everything but `payload`, which is kept as text. `outputs` is undefined before the end. */
+export const taskViewOf = (
+  job: Job,
+  outputs: JobOutputs | undefined,
+  outlook: TaskOutlook,
+): Omit<Task, 'payload'> => ({
+  ...taskSummaryOf(job),
+  result: outputs === undefined ? null : resultView(outputs),
+  queue_position: outlook.queuePosition,
+  eta_seconds: outlook.etaSeconds,
+  attempts: [...job.attempts.map(endedView), ...lastAttempt(job)],
 });

@@ -1,37 +1,54 @@
-import * as z from 'zod';
+import { MAX_ESCAPED_WORKFLOW_BYTES } from '../../shared-types/index.ts';
 import { errorReply, httpHandler, type HttpHandler } from '../adapters/http/http-handler.ts';
 import { outputsOfJob } from '../core/job-outputs.ts';
 import type { Job } from '../core/job.ts';
-import type { JobStore, Logger, OutputStore, WorkflowStore } from '../core/ports.ts';
+import type { Clock, JobStore, Logger, OutputStore, WorkflowStore } from '../core/ports.ts';
+import { findOwnTask, NO_SUCH_TASK } from '../core/submission/own-task.ts';
+import { NO_OUTLOOK, outlookOf, type OutlookDependencies, type TaskOutlook } from '../core/task-outlook.ts';
 import { taskViewOf } from '../core/task-view.ts';
 
-export interface GetTaskDependencies {
+export interface GetTaskDependencies extends OutlookDependencies {
   readonly jobs: JobStore;
   readonly outputs: OutputStore;
   readonly workflows: WorkflowStore;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
-const taskId = z.uuid();
+/** What cannot be estimated is no reason not to show the task. */
+const outlook = async (job: Job, dependencies: GetTaskDependencies): Promise<TaskOutlook> => {
+  try {
+    return await outlookOf(job, dependencies.clock.now(), dependencies);
+  } catch (error) {
+    dependencies.logger.warn('task.no-outlook', { jobId: job.jobId, reason: String(error) });
+    return NO_OUTLOOK;
+  }
+};
 
 /** The workflow goes into the answer as the text it is stored as, so that its numbers keep every digit. */
-const taskBody = (view: ReturnType<typeof taskViewOf>, workflowText: string): string =>
-  `${JSON.stringify(view).slice(0, -1)},"payload":${workflowText}}`;
+const withPayload = (viewText: string, workflowText: string): string =>
+  `${viewText.slice(0, -1)},"payload":${workflowText}}`;
 
-const viewOf = async (job: Job, { outputs }: GetTaskDependencies): Promise<ReturnType<typeof taskViewOf>> =>
-  taskViewOf(job, await outputsOfJob(job, outputs));
+const fits = (body: string): boolean => Buffer.byteLength(JSON.stringify(body)) <= MAX_ESCAPED_WORKFLOW_BYTES;
+
+const taskBody = async (job: Job, dependencies: GetTaskDependencies): Promise<string> => {
+  const { outputs, workflows } = dependencies;
+  const [stored, workflowText, seen] = await Promise.all([
+    outputsOfJob(job, outputs),
+    workflows.get(job.jobId),
+    outlook(job, dependencies),
+  ]);
+  const view = taskViewOf(job, stored, seen);
+  const body = withPayload(JSON.stringify(view), workflowText ?? 'null');
+  if (fits(body)) return body;
+  const payload_url = await workflows.urlOf(job.jobId);
+  return JSON.stringify({ ...view, payload: null, payload_url });
+};
 
 /** GET /api/v1/tasks/{id} → the task of this user, or 404. */
 export const createGetTaskHandler = (dependencies: GetTaskDependencies): HttpHandler =>
   httpHandler(dependencies.logger, async ({ userId, pathParameters }) => {
-    const id = taskId.safeParse(pathParameters['id']);
-    const job = id.success ? await dependencies.jobs.get(id.data) : undefined;
-    if (job === undefined || job.userId !== userId) {
-      return errorReply(404, 'no such task; check the id, it is the one that POST /api/v1/tasks answered');
-    }
-    const [view, workflow] = await Promise.all([
-      viewOf(job, dependencies),
-      dependencies.workflows.get(job.jobId),
-    ]);
-    return { status: 200, body: taskBody(view, workflow ?? '{}') };
+    const job = await findOwnTask(pathParameters['id'], userId, dependencies.jobs);
+    if (job === undefined) return errorReply(404, NO_SUCH_TASK);
+    return { status: 200, body: await taskBody(job, dependencies) };
   });

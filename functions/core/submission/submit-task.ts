@@ -1,78 +1,87 @@
-/** Accepts a task: after it answered, the task is durable and will be dispatched. */
-import type { PipelineEvent, SubmitTaskResponse } from '../../../shared-types/index.ts';
-import type { Job } from '../job.ts';
-import { taskEventBase } from '../task-event.ts';
-import type { Clock, EventPublisher, Ids, JobStore, Logger, QueueStore, WorkflowStore } from '../ports.ts';
-import type { Submission } from './parse-submission.ts';
+/** Accepts a task from a request body. */
+import type { Ids } from '../ports.ts';
+import {
+  acceptTask,
+  repeated,
+  type AcceptDependencies,
+  type Accepted,
+  type TaskDraft,
+} from './accept-task.ts';
+import { findFiles, type FilesDependencies } from './find-files.ts';
+import { findWorkflow, type FindDependencies } from './find-workflow.ts';
+import { readIdempotencyKey } from './idempotency.ts';
+import { checkOutboundUrl } from './outbound-url.ts';
+import { parseSubmission, type Submission } from './parse-submission.ts';
+import { checkPods, type PodCheckDependencies } from './pod-check.ts';
+import { prepareWorkflow } from './prepare-workflow.ts';
+import { refuse, type Refusal } from './refusal.ts';
 
-export interface SubmitDependencies {
-  readonly jobs: JobStore;
-  readonly queue: QueueStore;
-  readonly workflows: WorkflowStore;
-  readonly publisher: EventPublisher;
-  readonly clock: Clock;
+export interface SubmitDependencies
+  extends AcceptDependencies, FindDependencies, FilesDependencies, Omit<PodCheckDependencies, 'clock'> {
   readonly ids: Ids;
-  readonly logger: Logger;
 }
 
-type AcceptedSubmission = Extract<Submission, { kind: 'ok' }>;
+export interface SubmitRequest {
+  readonly userId: string;
+  /** The decoded body. */
+  readonly text: string;
+  readonly idempotencyKey: string | undefined;
+}
 
-const newJob = (jobId: string, userId: string, { fields }: AcceptedSubmission, now: string): Job => ({
-  jobId,
-  userId,
-  sessionId: fields.session_id,
-  workflowId: fields.workflow_id,
-  priority: fields.priority,
-  status: 'pending',
-  attempt: 0,
-  revision: 1,
-  eventSequence: 0,
-  promptId: null,
-  workerId: null,
-  clientId: null,
-  retryCount: 0,
-  maxRetries: fields.max_retries,
-  createdAt: now,
-  queuedAt: now,
-  assignedAt: null,
-  startedAt: null,
-  completedAt: null,
-  updatedAt: now,
-  storingSince: null,
-  cancelRequestedAt: null,
-  progress: null,
-  earlyOutputs: [],
-  outputCount: 0,
-  durationMs: null,
-  failure: null,
-  endedByEventId: null,
-  connections: [],
-});
+const readCallback = (
+  { fields: { callback_url: url } }: Submission,
+  { outboundPolicy }: SubmitDependencies,
+): { readonly kind: 'ok'; readonly url: string | null } | Refusal => {
+  if (url === undefined) return { kind: 'ok', url: null };
+  const check = checkOutboundUrl(url, outboundPolicy);
+  return check.kind === 'ok' ? check : refuse(400, `callback_url: ${check.reason}`);
+};
 
-const submittedEvent = (job: Job): PipelineEvent<'Task Submitted'> => ({
-  detailType: 'Task Submitted',
-  detail: taskEventBase(job, 'Task Submitted'),
-});
-
-/**
- * Workflow, then queue entry, then job: a crash in between leaves at most an entry without a job, which the
- * dispatcher removes; never a job that nothing would find. The wake-up may fail: the sweep dispatches it.
- */
-export const submitTask = async (
-  submission: AcceptedSubmission,
+const draftOf = async (
+  submission: Submission,
   userId: string,
-  dependencies: SubmitDependencies,
-): Promise<SubmitTaskResponse> => {
-  const { jobs, queue, workflows, publisher, clock, ids, logger } = dependencies;
-  const now = new Date(clock.now()).toISOString();
-  const job = newJob(ids.uuid(), userId, submission, now);
-  await workflows.put(job.jobId, submission.workflowText);
-  await queue.put({ jobId: job.jobId, priority: job.priority, queuedAt: now, notBefore: null });
-  await jobs.create(job);
-  try {
-    await publisher.publish([submittedEvent(job)]);
-  } catch (error) {
-    logger.warn('task.wake-up-failed', { jobId: job.jobId, reason: String(error) });
-  }
-  return { id: job.jobId, workflow_id: job.workflowId, status: 'pending', created_at: now };
+  identity: { readonly jobId: string; readonly requestHash: string | null },
+  deps: SubmitDependencies,
+): Promise<{ readonly kind: 'ok'; readonly draft: TaskDraft } | Refusal> => {
+  const { fields, source, inputs } = submission;
+  const callback = readCallback(submission, deps);
+  if (callback.kind === 'refused') return callback;
+  const found = await findWorkflow(source, userId, deps);
+  if (found.kind === 'refused') return found;
+  const prepared = prepareWorkflow(found, inputs);
+  if (prepared.kind === 'refused') return prepared;
+  const files = await findFiles(prepared.files, userId, deps);
+  if (files.kind === 'refused') return files;
+  const unfit = await checkPods(prepared.workflow, deps);
+  if (unfit !== undefined) return unfit;
+  const request = {
+    ...identity,
+    userId,
+    sessionId: fields.session_id,
+    workflowId: fields.workflow_id,
+    priority: fields.priority,
+    maxRetries: fields.max_retries,
+    timeoutSeconds: fields.timeout_seconds,
+    needs: { ...prepared.needs, tags: [...new Set(fields.tags)].sort() },
+    fileCount: files.files.length,
+    callbackUrl: callback.url,
+    retryOf: null,
+  };
+  return { kind: 'ok', draft: { request, workflowText: prepared.workflowText, files: files.files } };
+};
+
+/** POST /api/v1/tasks. A repetition under the same Idempotency-Key answers the first task, whatever has changed since. */
+export const submitTask = async (
+  { userId, text, idempotencyKey }: SubmitRequest,
+  deps: SubmitDependencies,
+): Promise<Accepted> => {
+  const key = readIdempotencyKey(idempotencyKey, userId, ['submit', text]);
+  if (key?.kind === 'refused') return key;
+  const earlier = key === undefined ? undefined : await repeated(key, deps);
+  if (earlier !== undefined) return earlier;
+  const submission = parseSubmission(text);
+  if (submission.kind === 'refused') return submission;
+  const identity = { jobId: key?.jobId ?? deps.ids.uuid(), requestHash: key?.requestHash ?? null };
+  const drafted = await draftOf(submission, userId, identity, deps);
+  return drafted.kind === 'refused' ? drafted : acceptTask(drafted.draft, deps);
 };
