@@ -1,23 +1,9 @@
 /** Everything a dispatcher touches, in memory: jobs come in by the real submission, workers by the real registry. */
-import { Readable } from 'node:stream';
-import type { Job, JobNeeds } from '../../core/job.ts';
-import { createFakeTable } from '../dynamodb/fake-table.ts';
-import { createFakeStoredWorkflowStore } from '../dynamodb/stored-workflow-store.fake.ts';
-import { createFakePublisher } from '../eventbridge/event-publisher.fake.ts';
-import { createFakeCatalogueStore } from '../s3/catalogue-store.fake.ts';
-import { createFakeUploadStore } from '../s3/upload-store.fake.ts';
-import { createFakeWorkflowStore } from '../s3/workflow-store.fake.ts';
-import { createFakePusher } from '../web-socket/pusher.fake.ts';
 import { createChokes } from '../../core/dispatch/chokes.ts';
 import type { DispatchDependencies, DispatchLimits } from '../../core/dispatch/ports.ts';
-import type { QueueEntry, RemoteFiles, WorkerRegistration } from '../../core/ports.ts';
+import type { Job, JobNeeds } from '../../core/job.ts';
+import type { JobFile, QueueEntry } from '../../core/ports.ts';
 import { acceptTask } from '../../core/submission/accept-task.ts';
-import { createChokes } from '../../core/dispatch/chokes.ts';
-import type { DispatchLimits } from '../../core/dispatch/ports.ts';
-import type { JobFile } from '../../core/ports.ts';
-import { createFakeRemoteFiles } from '../http/remote-files.fake.ts';
-import { createFakeCatalogueStore } from '../s3/catalogue-store.fake.ts';
-import { createFakeUploadStore } from '../s3/upload-store.fake.ts';
 import { createFakeClock } from '../../core/test-support/fake-clock.ts';
 import { createFaults } from '../../core/test-support/faults.ts';
 import {
@@ -27,18 +13,25 @@ import {
   NO_NEEDS,
 } from '../../core/test-support/fixtures.ts';
 import { createScriptedComfyUi, type Submitted } from '../../core/test-support/scripted-comfyui.ts';
+import { createFakeTable } from '../dynamodb/fake-table.ts';
+import { createFakePublisher } from '../eventbridge/event-publisher.fake.ts';
+import { createFakeRemoteFiles } from '../http/remote-files.fake.ts';
+import { createFakeCatalogueStore } from '../s3/catalogue-store.fake.ts';
+import { createFakeUploadStore } from '../s3/upload-store.fake.ts';
+import { createFakeWorkflowStore } from '../s3/workflow-store.fake.ts';
+import { createFakePusher } from '../web-socket/pusher.fake.ts';
 
 export const WORKFLOW = '{"3":{"class_type":"KSampler","inputs":{"seed":18446744073709551615}}}';
 
 /** What a job is submitted with; everything else is as a caller who says nothing gets it. */
-export interface JobOptions {
+export interface JobWish {
   readonly userId?: string;
   readonly priority?: number;
   readonly max_retries?: number;
-  readonly timeout_seconds?: number;
-  readonly tags?: readonly string[];
-  /** JSON text, as it stands in the body. */
-  readonly workflow?: string;
+  readonly timeoutSeconds?: number;
+  readonly needs?: Partial<JobNeeds>;
+  readonly files?: readonly JobFile[];
+  readonly workflowText?: string;
 }
 
 /** By default a worker holds what it runs and nothing behind it, and one user may have all workers. */
@@ -55,16 +48,6 @@ export const createDispatchWorld = (wanted: Partial<DispatchLimits> = {}) => {
   const catalogues = createFakeCatalogueStore();
   const uploads = createFakeUploadStore({ clock });
   const remoteFiles = createFakeRemoteFiles();
-  const uploads = createFakeUploadStore({ clock });
-  const catalogues = createFakeCatalogueStore();
-  const remote = new Map<string, string>();
-  const remoteFiles: RemoteFiles = {
-    open: async (url) => {
-      const content = remote.get(url);
-      if (content === undefined) return { kind: 'refused', message: 'HTTP 404' };
-      return { kind: 'found', body: Readable.from([content]), size: Buffer.byteLength(content) };
-    },
-  };
   const ids = createCountingIds();
   const deps: DispatchDependencies = {
     ...table,
@@ -75,16 +58,11 @@ export const createDispatchWorld = (wanted: Partial<DispatchLimits> = {}) => {
     uploads: faults.wrap('uploads', uploads),
     remoteFiles: faults.wrap('remoteFiles', remoteFiles),
     catalogues: faults.wrap('catalogues', catalogues),
-    limits,
-    chokes: createChokes(),
-    catalogues: faults.wrap('catalogues', catalogues),
-    uploads: faults.wrap('uploads', uploads),
-    remoteFiles: faults.wrap('remoteFiles', remoteFiles),
     clock,
     ids,
     random: () => 0,
     logger,
-    limits: { ...LIMITS, ...limits },
+    limits,
     chokes: createChokes(),
   };
   let beats = 1;
@@ -147,6 +125,16 @@ export const createDispatchWorld = (wanted: Partial<DispatchLimits> = {}) => {
       .filter((prompt) => prompt.promptId === job(jobId).promptId);
   const entriesOf = async (jobId: string): Promise<readonly QueueEntry[]> =>
     (await table.allQueue()).filter((entry) => entry.jobId === jobId);
+  /** The dispatcher hears of the end of an attempt. */
+  const leave = async (
+    workerId: string,
+    jobId: string,
+    attempt: number,
+    durationMs: number | null,
+  ): Promise<void> => {
+    const held = await table.workers.release(workerId, jobId, attempt);
+    if (held !== undefined) await table.shares.release(held.userId, jobId, attempt, durationMs);
+  };
   /** ComfyUI finishes the prompt, and its job, its worker and its user's share hear of it. */
   const complete = async (prompt: Submitted, durationMs: number | null = null): Promise<void> => {
     comfyUi.finish(prompt.promptId);
@@ -156,8 +144,7 @@ export const createDispatchWorld = (wanted: Partial<DispatchLimits> = {}) => {
       guard: { jobId, attempt, promptId, statuses: ['assigned', 'running'] },
       patch: { status: 'completed', completedAt: clock.iso(), durationMs, dueAt: null },
     });
-    await table.workers.release(workerId, jobId, attempt);
-    await table.shares.release(job(jobId).userId, jobId, attempt, durationMs);
+    await leave(workerId, jobId, attempt, durationMs);
   };
   return {
     clock,
@@ -167,11 +154,6 @@ export const createDispatchWorld = (wanted: Partial<DispatchLimits> = {}) => {
     publisher,
     pusher,
     workflows,
-    uploads,
-    catalogues,
-    storedWorkflows,
-    /** What callers' URLs serve; all others answer 404. */
-    remote,
     logger,
     catalogues,
     uploads,
