@@ -28,9 +28,25 @@ export const categoryOf = (reason: FailureReason): FailureCategory => CATEGORIES
 const FIRST_DELAY_SECONDS = 10;
 const MAX_DELAY_SECONDS = 300;
 
+/** Ends of a worker that the workflow itself may have brought about: out of memory, a crash in a node. */
+const FATAL_TO_WORKERS: readonly FailureReason[] = ['comfyRestarted', 'workerLost'];
+const POISON_ATTEMPTS = 2;
+
+/**
+ * True when this end is the second attempt that went down with its worker: a third worker is not risked.
+ * @param reason of the attempt that ends now
+ */
+export const isPoison = ({ attempts, attempt }: Job, reason: FailureReason): boolean => {
+  if (!FATAL_TO_WORKERS.includes(reason)) return false;
+  const before = attempts.filter(
+    (ended) => ended.attempt !== attempt && FATAL_TO_WORKERS.includes(ended.failure?.reason ?? 'internal'),
+  );
+  return before.length + 1 >= POISON_ATTEMPTS;
+};
+
 /** True when another attempt is allowed and can help. */
 export const mayRetry = (job: Job, reason: FailureReason): boolean => {
-  if (job.retryCount >= job.maxRetries) return false;
+  if (job.retryCount >= job.maxRetries || isPoison(job, reason)) return false;
   const category = categoryOf(reason);
   return category === 'transient' || (category === 'recoverable' && job.retryCount === 0);
 };

@@ -11,7 +11,6 @@ import type {
 import type { Job, JobChange, JobNeeds, JobOutputs, JobUpdate } from './job.ts';
 import type { Assignment, Worker, WorkerReport } from './worker.ts';
 import type { Catalogue } from './workflow/catalogue.ts';
-import type { FileInput } from './workflow/parameters.ts';
 
 export interface Clock {
   /** Milliseconds since the epoch. */

@@ -24,7 +24,8 @@ export const registerWorker = async (
     return 'refused';
   }
   const report = { workerId, clientId, bootId, sequence, timestamp };
-  const answer = await workers.register({ ...report, endpoint: address.url, comfyuiVersion });
+  const { tags = [] } = detail;
+  const answer = await workers.register({ ...report, endpoint: address.url, comfyuiVersion, tags });
   if (answer === 'applied') logger.info('worker.registered', { workerId, comfyuiVersion });
   return answer;
 };

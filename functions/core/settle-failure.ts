@@ -1,88 +1,25 @@
 /** An attempt did not succeed: the job is retried, fails, or turns out to have been cancelled. */
-import type { JobPush, PipelineEvent } from '../../shared-types/index.ts';
-import { mayRetry, retryDelaySeconds } from './failure-policy.ts';
-import { pushToFollowers } from './followers.ts';
-import { ACTIVE_STATUSES, type Job, type JobFailure, type JobGuard, type JobPatch } from './job.ts';
-import type {
-  Clock,
-  EventPublisher,
-  JobStore,
-  Logger,
-  Pusher,
-  QueueEntry,
-  QueueStore,
-  SubscriptionStore,
-} from './ports.ts';
-import { pushBase } from './push-base.ts';
+import { cancelPending } from './cancel-pending.ts';
+import { endedAttempt } from './ended-attempt.ts';
+import { isPoison, mayRetry, retryDelaySeconds } from './failure-policy.ts';
+import { activeGuard } from './job-guards.ts';
+import type { Job, JobFailure, JobGuard, JobPatch } from './job.ts';
+import type { Clock, JobStore, QueueStore } from './ports.ts';
+import { entryOf } from './queue-entry.ts';
 import { requeuedAt } from './requeued-at.ts';
-import { taskEventBase } from './task-event.ts';
+import { tellCancelled, tellFailed, tellRetrying, type TellDependencies } from './tell-settled.ts';
 
-export interface SettleDependencies {
+export interface SettleDependencies extends TellDependencies {
   readonly jobs: JobStore;
   readonly queue: QueueStore;
-  readonly publisher: EventPublisher;
-  readonly pusher: Pusher;
-  readonly subscriptions: SubscriptionStore;
   readonly clock: Clock;
   /** Uniform in [0, 1): jitter. */
   readonly random: () => number;
-  readonly logger: Logger;
 }
 
 const MAX_MESSAGE = 1000;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
-
-const failureKeys = ({ reason, message, nodeId, nodeName, nodeType }: JobFailure) => ({
-  reason,
-  message,
-  ...(nodeId === undefined ? {} : { nodeId }),
-  ...(nodeName === undefined ? {} : { nodeName }),
-  ...(nodeType === undefined ? {} : { nodeType }),
-});
-
-const tell = async (
-  job: Job,
-  push: JobPush,
-  event: PipelineEvent,
-  deps: SettleDependencies,
-): Promise<void> => {
-  await pushToFollowers(job, push, deps);
-  await deps.publisher.publish([event]);
-};
-
-const tellRetrying = (
-  job: Job,
-  failure: JobFailure,
-  delaySeconds: number,
-  deps: SettleDependencies,
-): Promise<void> => {
-  const nextAttempt = job.attempt + 1;
-  const { maxRetries } = job;
-  const push: JobPush = {
-    type: 'job_retrying',
-    ...pushBase(job),
-    ...failureKeys(failure),
-    nextAttempt,
-    maxRetries,
-    delaySeconds,
-  };
-  const { reason, message } = failure;
-  const detail = { ...taskEventBase(job, 'Task Retrying'), reason, message, nextAttempt, delaySeconds };
-  return tell(job, push, { detailType: 'Task Retrying', detail }, deps);
-};
-
-const tellFailed = (job: Job, failure: JobFailure, deps: SettleDependencies): Promise<void> => {
-  const push: JobPush = { type: 'job_failed', ...pushBase(job), ...failureKeys(failure) };
-  const detail = { ...taskEventBase(job, 'Task Failed'), ...failure };
-  return tell(job, push, { detailType: 'Task Failed', detail }, deps);
-};
-
-const tellCancelled = (job: Job, deps: SettleDependencies): Promise<void> => {
-  const push: JobPush = { type: 'job_cancelled', ...pushBase(job), message: 'Cancelled' };
-  const detail = taskEventBase(job, 'Task Cancelled');
-  return tell(job, push, { detailType: 'Task Cancelled', detail }, deps);
-};
 
 const waitSeconds = (job: Job, deps: SettleDependencies): number => {
   const entryDue = retryDelaySeconds(Math.max(0, job.retryCount - 1), 0);
@@ -96,16 +33,36 @@ const waitSeconds = (job: Job, deps: SettleDependencies): number => {
 const tellAgain = async (job: Job, failure: JobFailure, deps: SettleDependencies): Promise<void> => {
   const fresh = await deps.jobs.get(job.jobId);
   if (fresh === undefined || fresh.attempt !== job.attempt) return;
+  if (fresh.status === 'pending' && fresh.cancelRequestedAt !== null) {
+    await cancelPending(fresh, deps);
+    return;
+  }
   if (fresh.status === 'pending')
     return tellRetrying(fresh, fresh.failure ?? failure, waitSeconds(fresh, deps), deps);
   if (fresh.status === 'failed') return tellFailed(fresh, fresh.failure ?? failure, deps);
   if (fresh.status === 'cancelled') return tellCancelled(fresh, deps);
 };
 
+const retryPatch = (job: Job, failure: JobFailure, queuedAt: string, now: string): JobPatch => ({
+  status: 'pending',
+  queuedAt,
+  retryCount: job.retryCount + 1,
+  promptId: null,
+  workerId: null,
+  clientId: null,
+  storingSince: null,
+  endingSince: null,
+  endingReason: null,
+  dueAt: null,
+  progress: null,
+  failure,
+  addAttempt: endedAttempt(job, 'failed', failure, now),
+});
+
 /**
  * The queue entry is written before the job turns pending: a crash in between leaves an entry that waits for the
  * redelivery (the dispatcher keeps it while it is younger than the assignment), never a pending job that no entry
- * points at.
+ * points at. A cancellation that came since the job was read does not let it wait again.
  */
 const retry = async (
   job: Job,
@@ -115,26 +72,17 @@ const retry = async (
 ): Promise<void> => {
   const now = deps.clock.now();
   const delaySeconds = retryDelaySeconds(job.retryCount, deps.random());
-  const entry: QueueEntry = {
-    jobId: job.jobId,
-    priority: job.priority,
-    queuedAt: requeuedAt(job, now),
-    notBefore: iso(now + delaySeconds * 1000),
-  };
+  const entry = entryOf(job, requeuedAt(job, now), iso(now + delaySeconds * 1000));
   await deps.queue.put(entry);
-  const patch: JobPatch = {
-    status: 'pending',
-    queuedAt: entry.queuedAt,
-    retryCount: job.retryCount + 1,
-    promptId: null,
-    workerId: null,
-    clientId: null,
-    storingSince: null,
-    progress: null,
-    failure,
-  };
-  const updated = await deps.jobs.update({ guard, patch });
-  if (updated.kind === 'applied') return tellRetrying(updated.job, failure, delaySeconds, deps);
+  const updated = await deps.jobs.update({
+    guard,
+    patch: retryPatch(job, failure, entry.queuedAt, iso(now)),
+  });
+  if (updated.kind === 'applied') {
+    if (updated.job.cancelRequestedAt === null) return tellRetrying(updated.job, failure, delaySeconds, deps);
+    await cancelPending(updated.job, deps);
+    return;
+  }
   const fresh = await deps.jobs.get(job.jobId);
   if (fresh?.queuedAt !== entry.queuedAt) await deps.queue.remove(entry);
   return tellAgain(job, failure, deps);
@@ -148,7 +96,15 @@ const end = async (
   deps: SettleDependencies,
 ): Promise<void> => {
   const completedAt = iso(deps.clock.now());
-  const ending: JobPatch = { status, completedAt, storingSince: null, outputCount: job.earlyOutputs.length };
+  const told = status === 'failed' ? failure : null;
+  const ending: JobPatch = {
+    status,
+    completedAt,
+    storingSince: null,
+    dueAt: null,
+    outputCount: job.earlyOutputs.length,
+    addAttempt: endedAttempt(job, status, told, completedAt),
+  };
   const patch = status === 'failed' ? { ...ending, failure } : ending;
   const updated = await deps.jobs.update({ guard, patch });
   if (updated.kind === 'refused') return tellAgain(job, failure, deps);
@@ -156,6 +112,22 @@ const end = async (
 };
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim().slice(0, MAX_MESSAGE);
+
+/** An end that we asked for because the attempt took too long is a timeout, whatever ComfyUI calls it. */
+const reasonOf = (job: Job, failure: JobFailure): JobFailure => {
+  const wasEnded = failure.reason === 'interrupted' || failure.reason === 'vanished';
+  if (job.endingReason !== 'timeout' || !wasEnded) return failure;
+  return { reason: 'timeout', message: `the attempt took longer than ${job.timeoutSeconds} seconds` };
+};
+
+const POISON = 'a second attempt went down with its worker, so the task is not tried again';
+
+/** What is told of it: one line, and why it is not retried where that is no matter of course. */
+const toldOf = (job: Job, failure: JobFailure): JobFailure => {
+  const told = reasonOf(job, failure);
+  const message = oneLine(told.message) || told.reason;
+  return { ...told, message: isPoison(job, told.reason) ? oneLine(`${POISON}: ${message}`) : message };
+};
 
 /**
  * Settles a failed attempt. Idempotent: a second call for the same attempt tells again and changes nothing, not even
@@ -166,12 +138,12 @@ export const settleFailure = async (
   job: Job,
   failure: JobFailure,
   deps: SettleDependencies,
-  guard: JobGuard = { jobId: job.jobId, attempt: job.attempt, statuses: ACTIVE_STATUSES },
+  guard: JobGuard = activeGuard(job),
 ): Promise<void> => {
-  const told: JobFailure = { ...failure, message: oneLine(failure.message) || failure.reason };
+  const told = toldOf(job, failure);
   if (!guard.statuses.includes(job.status)) return tellAgain(job, told, deps);
   if (job.cancelRequestedAt !== null) return end(job, 'cancelled', told, guard, deps);
-  if (mayRetry(job, failure.reason)) return retry(job, told, guard, deps);
-  deps.logger.info('job.failed', { jobId: job.jobId, attempt: job.attempt, reason: failure.reason });
+  if (mayRetry(job, told.reason)) return retry(job, told, guard, deps);
+  deps.logger.info('job.failed', { jobId: job.jobId, attempt: job.attempt, reason: told.reason });
   return end(job, 'failed', told, guard, deps);
 };

@@ -14,6 +14,7 @@ export const DISPATCH_EVENTS = [
   'Job Cancelled',
   'Task Submitted',
   'Task Retrying',
+  'Task Cancelled',
 ] as const;
 export type DispatchEvent = PipelineEvent<(typeof DISPATCH_EVENTS)[number]>;
 
@@ -23,13 +24,38 @@ export interface WakeUpDependencies extends DispatchDependencies {
 
 /** A retry due within this long is waited for here; a later one is the sweep's. */
 const MAX_WAIT_SECONDS = 60;
+const MAX_CATALOGUE_WAIT_MS = 4000;
+const CATALOGUE_POLL_MS = 250;
 
-/** Frees the worker of the attempt that ended. The source pins the worker, so it can only free itself. */
-const freeWorker = async (
+/**
+ * Frees the slot of the attempt that ended, and its user's share with it. The source pins the worker, so a monitor can
+ * only free its own: whose share it is, the slot says.
+ */
+const freeEnded = async (
   detail: DetailOf<'Job Completed' | 'Job Failed' | 'Job Cancelled'>,
-  { workers }: WakeUpDependencies,
+  { workers, shares }: WakeUpDependencies,
 ): Promise<void> => {
-  await workers.release(detail.workerId, detail.jobId, detail.attempt);
+  const { workerId, jobId, attempt, durationMs } = detail;
+  const held = await workers.release(workerId, jobId, attempt);
+  if (held !== undefined) await shares.release(held.userId, jobId, attempt, durationMs);
+};
+
+/** A cancelled attempt may never be told of by its monitor: it was deleted before it ran. */
+const freeCancelled = async (
+  { workerId, userId, jobId, attempt }: DetailOf<'Task Cancelled'>,
+  { workers, shares }: WakeUpDependencies,
+): Promise<void> => {
+  if (workerId !== null) await workers.release(workerId, jobId, attempt);
+  await shares.release(userId, jobId, attempt, null);
+};
+
+/** monitor-init is learning what the worker can run. A worker that is not known yet would be given anything. */
+const awaitCatalogue = async (workerId: string, { workers, clock }: WakeUpDependencies): Promise<void> => {
+  for (let waited = 0; waited < MAX_CATALOGUE_WAIT_MS; waited += CATALOGUE_POLL_MS) {
+    const worker = await workers.get(workerId);
+    if (worker === undefined || worker.catalogueHash !== null) return;
+    await clock.sleep(CATALOGUE_POLL_MS);
+  }
 };
 
 const applyEvent = async (event: DispatchEvent, deps: WakeUpDependencies): Promise<void> => {
@@ -37,11 +63,13 @@ const applyEvent = async (event: DispatchEvent, deps: WakeUpDependencies): Promi
     case 'Job Completed':
     case 'Job Failed':
     case 'Job Cancelled':
-      return freeWorker(event.detail, deps);
+      return freeEnded(event.detail, deps);
+    case 'Task Cancelled':
+      return freeCancelled(event.detail, deps);
     case 'Monitor Initialized':
       // monitor-init does the same; whoever comes second changes nothing, and no wake-up is lost in between.
       await registerWorker(event.detail, deps);
-      return;
+      return awaitCatalogue(event.detail.workerId, deps);
     case 'Task Retrying':
       if (event.detail.delaySeconds <= MAX_WAIT_SECONDS)
         await deps.clock.sleep(event.detail.delaySeconds * 1000);
@@ -75,8 +103,8 @@ const isSchedule = (input: unknown): boolean =>
 
 /** Every wake-up serves the queue; the schedule sweeps first. */
 export const createDispatchHandler = (deps: WakeUpDependencies): LambdaHandler => {
-  const report = (trigger: string, { dispatched, idleWorkers, pendingSeen }: DispatchReport): void => {
-    deps.logger.info('dispatch.pass', { trigger, dispatched, idleWorkers, pendingSeen });
+  const report = (trigger: string, { dispatched, idleWorkers, freeSlots }: DispatchReport): void => {
+    deps.logger.info('dispatch.pass', { trigger, dispatched, idleWorkers, freeSlots });
   };
   const onEvent = eventHandler({
     accepts: DISPATCH_EVENTS,

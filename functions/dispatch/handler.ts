@@ -1,5 +1,10 @@
 import * as z from 'zod';
 import { ENV } from '../../shared-types/index.ts';
+import { createRemoteFiles } from '../adapters/http/remote-files.ts';
+import { createCatalogueStore } from '../adapters/s3/catalogue-store.ts';
+import { createUploadStore } from '../adapters/s3/upload-store.ts';
+import { createJobIndex } from '../adapters/dynamodb/job-index.ts';
+import { createShareStore } from '../adapters/dynamodb/share-store.ts';
 import { createComfyUi } from '../adapters/comfyui/comfyui.ts';
 import { createQueueStore } from '../adapters/dynamodb/queue-store.ts';
 import { createWorkerStore } from '../adapters/dynamodb/worker-store.ts';
@@ -8,8 +13,11 @@ import { createEventPublisher } from '../adapters/eventbridge/event-publisher.ts
 import { createWorkflowStore } from '../adapters/s3/workflow-store.ts';
 import { systemIds } from '../adapters/system.ts';
 import { wireJobChange } from '../adapters/wiring.ts';
+import { createChokes } from '../core/dispatch/chokes.ts';
 import { lazily } from '../core/lazily.ts';
 import { createDispatchHandler, type WakeUpDependencies } from './dispatch.ts';
+
+const addressPolicy = z.enum(['any', 'private', 'public']);
 
 const wire = (): WakeUpDependencies => {
   const env = readEnvironment({
@@ -17,24 +25,36 @@ const wire = (): WakeUpDependencies => {
     [ENV.workflowBucketName]: required,
     [ENV.webSocketApiEndpoint]: required,
     [ENV.eventBusName]: required,
-    [ENV.workerAddressPolicy]: z.enum(['any', 'private', 'public']),
+    [ENV.uploadBucketName]: required,
+    [ENV.workerAddressPolicy]: addressPolicy,
+    [ENV.outboundAddressPolicy]: addressPolicy,
+    [ENV.prefetchDepth]: z.coerce.number().int().min(0).max(8),
+    [ENV.maxRunningPerUser]: z.coerce.number().int().min(1).max(1000),
   });
   const wired = wireJobChange({
     functionName: 'dispatch',
     tableName: env.TABLE_NAME,
     webSocketApiEndpoint: env.WEBSOCKET_API_ENDPOINT,
   });
-  const addressPolicy = env.WORKER_ADDRESS_POLICY;
+  const { clock } = wired;
+  const bucketName = env.WORKFLOW_BUCKET_NAME;
   return {
     ...wired,
-    queue: createQueueStore(wired),
+    index: createJobIndex(wired),
+    shares: createShareStore(wired),
+    queue: createQueueStore({ ...wired, ids: systemIds }),
     workers: createWorkerStore(wired),
-    workflows: createWorkflowStore({ bucketName: env.WORKFLOW_BUCKET_NAME }),
-    comfyUi: createComfyUi({ addressPolicy, clock: wired.clock }),
-    publisher: createEventPublisher({ busName: env.EVENT_BUS_NAME, clock: wired.clock }),
+    workflows: createWorkflowStore({ bucketName }),
+    catalogues: createCatalogueStore({ bucketName }),
+    uploads: createUploadStore({ bucketName: env.UPLOAD_BUCKET_NAME, clock }),
+    remoteFiles: createRemoteFiles({ addressPolicy: env.OUTBOUND_ADDRESS_POLICY, clock }),
+    comfyUi: createComfyUi({ addressPolicy: env.WORKER_ADDRESS_POLICY, clock }),
+    publisher: createEventPublisher({ busName: env.EVENT_BUS_NAME, clock }),
     ids: systemIds,
     random: Math.random,
-    addressPolicy,
+    limits: { prefetchDepth: env.PREFETCH_DEPTH, maxRunningPerUser: env.MAX_RUNNING_PER_USER },
+    chokes: createChokes(),
+    addressPolicy: env.WORKER_ADDRESS_POLICY,
   };
 };
 

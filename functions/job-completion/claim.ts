@@ -1,5 +1,6 @@
 /** Who may complete a job: the first delivery, and later ones of the same event that pick up what it left. */
 import type { DetailOf } from '../../shared-types/index.ts';
+import { STORING_MS } from '../core/dispatch/supervise-job.ts';
 import { endGuardOf, guardOf } from '../core/job-events.ts';
 import { isTerminal, type Job, type JobGuard, type JobUpdate } from '../core/job.ts';
 import type { CompletionDependencies } from './dependencies.ts';
@@ -48,6 +49,7 @@ const apply = (
       status: 'running',
       eventSequence: detail.sequence,
       storingSince: new Date(clock.now()).toISOString(),
+      dueAt: new Date(clock.now() + STORING_MS).toISOString(),
       durationMs: detail.durationMs,
       startedAt: before?.startedAt ?? startOf(detail),
     },

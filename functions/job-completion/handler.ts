@@ -7,6 +7,7 @@ import { createWorkerStore } from '../adapters/dynamodb/worker-store.ts';
 import { readEnvironment, required } from '../adapters/environment.ts';
 import { createEventPublisher } from '../adapters/eventbridge/event-publisher.ts';
 import { createMediaStore } from '../adapters/s3/media-store.ts';
+import { systemIds } from '../adapters/system.ts';
 import { wireJobChange } from '../adapters/wiring.ts';
 import { lazily } from '../core/lazily.ts';
 import type { CompletionDependencies } from './dependencies.ts';
@@ -31,7 +32,7 @@ const wire = (): CompletionDependencies => {
     ...wired,
     outputs: createOutputStore(wired),
     workers: createWorkerStore(wired),
-    queue: createQueueStore(wired),
+    queue: createQueueStore({ ...wired, ids: systemIds }),
     comfyUi: createComfyUi({ addressPolicy: env.WORKER_ADDRESS_POLICY, clock: wired.clock }),
     media: createMediaStore({ bucketName: env.MEDIA_BUCKET_NAME, cdnUrl: env.CDN_URL.replace(/\/+$/, '') }),
     publisher: createEventPublisher({ busName: env.EVENT_BUS_NAME, clock: wired.clock }),

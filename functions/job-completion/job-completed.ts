@@ -10,16 +10,18 @@ import {
   type JobProgress,
 } from '../../shared-types/index.ts';
 import { copyOutputs } from '../core/copy-outputs.ts';
+import { endedAttempt } from '../core/ended-attempt.ts';
 import { PipelineError } from '../core/errors.ts';
 import { pushToFollowers } from '../core/followers.ts';
 import { distinctOutputs } from '../core/job-outputs.ts';
-import { ACTIVE_STATUSES, type Job, type JobFailure, type JobOutputs, type JobUpdate } from '../core/job.ts';
+import { activeGuard } from '../core/job-guards.ts';
+import type { Job, JobFailure, JobOutputs, JobUpdate } from '../core/job.ts';
 import { progressMessage } from '../core/progress-message.ts';
 import { settleFailure } from '../core/settle-failure.ts';
 import { claim, standingOf } from './claim.ts';
 import { completedPush, taskCompletedDetail } from './completed-messages.ts';
 import type { CompletionDependencies } from './dependencies.ts';
-import { failureOf } from './history-failure.ts';
+import { failureOfHistory } from '../core/history-failure.ts';
 import { withPatience } from './patience.ts';
 import { readHistory } from './read-history.ts';
 
@@ -76,18 +78,22 @@ const endChange = (
   detail: Detail,
   { outputs }: JobOutputs,
   deps: CompletionDependencies,
-): Promise<JobUpdate> =>
-  deps.jobs.update({
-    guard: { jobId: job.jobId, attempt: job.attempt, statuses: ACTIVE_STATUSES },
+): Promise<JobUpdate> => {
+  const completedAt = new Date(deps.clock.now()).toISOString();
+  return deps.jobs.update({
+    guard: activeGuard(job),
     patch: {
       status: 'completed',
-      completedAt: new Date(deps.clock.now()).toISOString(),
+      completedAt,
       storingSince: null,
+      dueAt: null,
+      addAttempt: endedAttempt(job, 'completed', null, completedAt),
       outputCount: outputs.length,
       endedByEventId: detail.eventId,
       ...(job.progress === null ? {} : { progress: finishedProgress(job.progress, detail) }),
     },
   });
+};
 
 const stale = (detail: Detail, { logger }: CompletionDependencies): void => {
   logger.info('event.stale', { jobId: detail.jobId, attempt: detail.attempt, eventId: detail.eventId });
@@ -131,7 +137,7 @@ const store = async (job: Job, detail: Detail, deps: CompletionDependencies): Pr
   if (entry === undefined) {
     return completeWithEarly(job, detail, { reason: 'vanished', message: HISTORY_GONE }, deps);
   }
-  const failure = failureOf(outcomeOfHistory(entry));
+  const failure = failureOfHistory(outcomeOfHistory(entry));
   if (failure === undefined) return complete(job, detail, await storeAll(job, endpoint, entry, deps), deps);
   deps.logger.warn('completion.contradicted', {
     jobId: job.jobId,

@@ -2,6 +2,7 @@ import { ENV } from '../../shared-types/index.ts';
 import { createQueueStore } from '../adapters/dynamodb/queue-store.ts';
 import { readEnvironment, required } from '../adapters/environment.ts';
 import { createEventPublisher } from '../adapters/eventbridge/event-publisher.ts';
+import { systemIds } from '../adapters/system.ts';
 import { wireJobChange } from '../adapters/wiring.ts';
 import { lazily } from '../core/lazily.ts';
 import { createJobFailureHandler } from './job-failure.ts';
@@ -19,7 +20,7 @@ export const handler = lazily(() => {
   });
   return createJobFailureHandler({
     ...wired,
-    queue: createQueueStore(wired),
+    queue: createQueueStore({ ...wired, ids: systemIds }),
     publisher: createEventPublisher({ busName: env.EVENT_BUS_NAME, clock: wired.clock }),
     random: Math.random,
   });

@@ -1,5 +1,6 @@
 /** A ComfyUI in memory: it keeps prompts, histories and files, and fails when it is told to. */
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { HistoryEntry, OutputFile } from '../../../shared-types/index.ts';
 import type { ComfyUi, FileFetch, HistoryLookup, PromptLookup, PromptSubmission } from '../../core/ports.ts';
 
@@ -19,6 +20,14 @@ interface Answers {
   readonly findPrompt: PromptLookup;
   readonly history: HistoryLookup;
   readonly fetchFile: FileFetch;
+  readonly endPrompt: Awaited<ReturnType<ComfyUi['endPrompt']>>;
+  readonly uploadFile: Awaited<ReturnType<ComfyUi['uploadFile']>>;
+  readonly objectInfo: Awaited<ReturnType<ComfyUi['objectInfo']>>;
+}
+
+export interface FakeUpload {
+  readonly name: string;
+  readonly content: Buffer;
 }
 
 export interface FakeComfyUi extends ComfyUi {
@@ -42,6 +51,10 @@ export interface FakeComfyUi extends ComfyUi {
   deleteFile(name: FileName): void;
   /** While set, every call answers that the worker cannot be reached. */
   setReachable(reachable: boolean): void;
+  /** What was uploaded, under the names that were answered. */
+  readonly uploads: readonly FakeUpload[];
+  /** What /object_info says; unavailable until it is set. */
+  setObjectInfo(text: string): void;
 }
 
 const fileKey = ({ filename, subfolder = '', type = 'output' }: FileName): string =>
@@ -59,6 +72,15 @@ const successEntry = (promptId: string): HistoryEntry => ({
     status_str: 'success',
     completed: true,
     messages: [['execution_success', { prompt_id: promptId, timestamp: 0 }]],
+  },
+});
+
+const interruptedEntry = (promptId: string): HistoryEntry => ({
+  outputs: {},
+  status: {
+    status_str: 'error',
+    completed: false,
+    messages: [['execution_interrupted', { prompt_id: promptId, timestamp: 0 }]],
   },
 });
 
@@ -83,7 +105,12 @@ export const createFakeComfyUi = (): FakeComfyUi => {
     findPrompt: [],
     history: [],
     fetchFile: [],
+    endPrompt: [],
+    uploadFile: [],
+    objectInfo: [],
   };
+  const uploads: FakeUpload[] = [];
+  let objectInfoText: string | undefined;
   let reachable = true;
   const unreachable = { kind: 'unreachable', message: 'the worker does not answer (ECONNREFUSED)' } as const;
 
@@ -110,6 +137,10 @@ export const createFakeComfyUi = (): FakeComfyUi => {
     setReachable: (value) => {
       reachable = value;
     },
+    uploads,
+    setObjectInfo: (text) => {
+      objectInfoText = text;
+    },
 
     submitPrompt: async (endpoint, body) => {
       const promptId = promptIdOf(body);
@@ -135,6 +166,34 @@ export const createFakeComfyUi = (): FakeComfyUi => {
       if (!reachable) return unreachable;
       const entry = histories.get(promptId);
       return entry === undefined ? { kind: 'absent' } : { kind: 'found', entry };
+    },
+    endPrompt: async (_endpoint, promptId) => {
+      calls.push(`endPrompt ${promptId}`);
+      const answer = scripted.endPrompt.shift();
+      if (answer !== undefined) return answer;
+      if (!reachable) return 'unreachable';
+      const place = places.get(promptId);
+      places.delete(promptId);
+      if (place === 'running') histories.set(promptId, interruptedEntry(promptId));
+      return 'asked';
+    },
+    uploadFile: async (_endpoint, { body, filename, subfolder }) => {
+      calls.push(`uploadFile ${filename}`);
+      const answer = scripted.uploadFile.shift();
+      const content = await buffer(body).catch(() => undefined);
+      if (answer !== undefined) return answer;
+      if (!reachable || content === undefined) return unreachable;
+      const name = subfolder === '' ? filename : `${subfolder}/${filename}`;
+      uploads.push({ name, content });
+      return { kind: 'uploaded', name };
+    },
+    objectInfo: async () => {
+      calls.push('objectInfo');
+      const answer = scripted.objectInfo.shift();
+      if (answer !== undefined) return answer;
+      if (!reachable || objectInfoText === undefined)
+        return { kind: 'unavailable', message: unreachable.message };
+      return { kind: 'found', text: objectInfoText };
     },
     fetchFile: async (_endpoint, file) => {
       calls.push(`fetchFile ${file.filename}`);

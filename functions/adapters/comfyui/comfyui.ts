@@ -19,7 +19,10 @@ import type {
 import type { AddressPolicy } from '../../core/worker-address.ts';
 import { boundedBody, tooLargeMessage, type FileLimits } from './bounded-body.ts';
 import { readText, send, WorkerHttpError, type HttpOptions } from './http-request.ts';
+import { createEndPrompt } from './end-prompt.ts';
+import { getJson, getText, reasonOf } from './get-json.ts';
 import { readRejection } from './prompt-rejection.ts';
+import { createUploadFile } from './upload-file.ts';
 
 export interface ComfyUiOptions {
   readonly addressPolicy: AddressPolicy;
@@ -28,39 +31,23 @@ export interface ComfyUiOptions {
   readonly timeoutMs?: number;
   /** Of each file; 2 GiB and 10 minutes by default. */
   readonly fileLimits?: FileLimits;
+  /** Milliseconds for one upload in all; two minutes by default. */
+  readonly uploadTimeoutMs?: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const MIB = 1024 * 1024;
 const MAX_HISTORY_BYTES = 32 * MIB;
 const MAX_BODY_BYTES = 16 * MIB;
+const MAX_OBJECT_INFO_BYTES = 32 * MIB;
+/** A pod with many node packs takes a while to describe them all. */
+const OBJECT_INFO_TIMEOUT_MS = 20_000;
+const UPLOAD_TIMEOUT_MS = 120_000;
 /** Below the 15 minutes of a Lambda, so that the other outputs of the job can still be stored. */
 const FILE_LIMITS: FileLimits = { maxBytes: 2048 * MIB, deadlineMs: 10 * 60_000 };
 
 /** About the way to ComfyUI, not about what was asked: a gateway that is not ready, closed, or busy. */
 const NOT_THE_WORKFLOW = new Set([401, 403, 404, 405, 407, 408, 425, 429]);
-
-const reasonOf = (error: unknown): string =>
-  error instanceof WorkerHttpError ? error.message : String(error);
-
-type JsonAnswer =
-  { readonly kind: 'ok'; readonly value: unknown } | { readonly kind: 'failed'; readonly message: string };
-
-/** GET of a JSON document. Everything that is not one, a redirect included, is `failed`. */
-const getJson = async (url: string, maxBytes: number, options: HttpOptions): Promise<JsonAnswer> => {
-  try {
-    const response = await send(url, undefined, options);
-    if (response.statusCode !== 200) {
-      response.destroy();
-      return { kind: 'failed', message: `the worker answered HTTP ${response.statusCode}` };
-    }
-    const reading = readComfyUiJson(await readText(response, maxBytes, options));
-    if (reading.kind === 'ok') return reading;
-    return { kind: 'failed', message: 'the worker answered what is no JSON' };
-  } catch (error) {
-    return { kind: 'failed', message: reasonOf(error) };
-  }
-};
 
 /** After a 200 the prompt is in the queue, unless what answered is no ComfyUI. */
 const readAcceptance = (body: string): PromptSubmission => {
@@ -155,6 +142,7 @@ export const createComfyUi = ({
   clock,
   timeoutMs = DEFAULT_TIMEOUT_MS,
   fileLimits = FILE_LIMITS,
+  uploadTimeoutMs = UPLOAD_TIMEOUT_MS,
 }: ComfyUiOptions): ComfyUi => {
   const options: HttpOptions = { addressPolicy, clock, timeoutMs };
 
@@ -186,6 +174,15 @@ export const createComfyUi = ({
       return first === 'absent' ? findOnce(endpoint, promptId, { history, queue }) : first;
     },
     history,
+    endPrompt: createEndPrompt(queue, options),
+    uploadFile: createUploadFile({ ...options, timeoutMs: uploadTimeoutMs }),
+    objectInfo: async (endpoint) => {
+      const slowly = { ...options, timeoutMs: Math.max(timeoutMs, OBJECT_INFO_TIMEOUT_MS) };
+      const answer = await getText(`${endpoint}/object_info`, MAX_OBJECT_INFO_BYTES, slowly);
+      return answer.kind === 'ok'
+        ? { kind: 'found', text: answer.text }
+        : { kind: 'unavailable', message: answer.message };
+    },
     fetchFile: async (endpoint, file) => {
       try {
         return readFile(await send(viewUrl(endpoint, file), undefined, options), fileLimits, clock);

@@ -3,9 +3,10 @@
  * to just what was checked, so a second DNS answer cannot lead elsewhere. Redirects are not followed.
  */
 import { lookup as resolve } from 'node:dns';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
+import { pipeline, type Readable } from 'node:stream';
 import { PipelineError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports.ts';
 import { isAddressAllowed, type AddressPolicy } from '../../core/worker-address.ts';
@@ -17,6 +18,15 @@ export interface HttpOptions {
   readonly timeoutMs: number;
   /** Besides our own, by lower-case name. */
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A body that is not in memory. */
+export interface StreamedBody {
+  /** Read to its end, or destroyed. Its error ends the request. */
+  readonly stream: Readable;
+  readonly contentType: string;
+  /** Bytes, exactly. */
+  readonly length: number;
 }
 
 /** `sent` tells whether the request may have reached the worker. */
@@ -72,6 +82,21 @@ const asWorkerError = (error: unknown, sent: boolean): WorkerHttpError => {
 const timeout = (timeoutMs: number, sent: boolean): WorkerHttpError =>
   new WorkerHttpError('worker.timeout', `the worker does not answer within ${timeoutMs} ms`, sent);
 
+const bodyHeaders = (body: string | StreamedBody | undefined): Readonly<Record<string, string | number>> => {
+  if (body === undefined) return {};
+  if (typeof body !== 'string') return { 'content-type': body.contentType, 'content-length': body.length };
+  return { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+};
+
+/**
+ * An error of the stream destroys the request, and is its error. A request that ends before the stream does destroys
+ * the stream.
+ */
+const writeBody = (request: ClientRequest, body: string | StreamedBody | undefined): void => {
+  if (body === undefined || typeof body === 'string') request.end(body);
+  else pipeline(body.stream, request, () => undefined);
+};
+
 /**
  * Sends one request and answers as soon as the head of the response is here. The caller reads or destroys the
  * body. A body that pauses for `timeoutMs` is destroyed with an error.
@@ -79,7 +104,7 @@ const timeout = (timeoutMs: number, sent: boolean): WorkerHttpError =>
  */
 export const send = async (
   url: string,
-  body: string | undefined,
+  body: string | StreamedBody | undefined,
   { addressPolicy, clock, timeoutMs, headers }: HttpOptions,
 ): Promise<IncomingMessage> => {
   const target = new URL(url);
@@ -93,9 +118,7 @@ export const send = async (
       accept: '*/*',
       // A compressed answer could unfold into any size.
       'accept-encoding': 'identity',
-      ...(body === undefined
-        ? {}
-        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      ...bodyHeaders(body),
       ...headers,
     },
   });
@@ -120,7 +143,7 @@ export const send = async (
       });
       // Stays for the life of the request: an error after the head must not be unhandled.
       request.on('error', refuse);
-      request.end(body);
+      writeBody(request, body);
     });
   } catch (error) {
     throw asWorkerError(error, sent);

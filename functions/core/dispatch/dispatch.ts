@@ -1,82 +1,71 @@
-/** One pass of the dispatcher: pending jobs, in the order of the queue, to idle workers. */
+/** One pass of the dispatcher: pending jobs, fairly between users, to workers that can run them. */
 import { PipelineError } from '../errors.ts';
-import type { QueueEntry } from '../ports.ts';
-import type { Worker } from '../worker.ts';
-import { assign, pendingJobOf } from './assign.ts';
+import { openPass, type Pass } from './pass.ts';
+import { placeJob, type Placed } from './place-job.ts';
 import type { DispatchDependencies } from './ports.ts';
 
 export interface DispatchReport {
   readonly dispatched: number;
+  /** Workers that held nothing when the pass began. */
   readonly idleWorkers: number;
-  readonly pendingSeen: number;
+  /** Slots that were free when the pass began, those of the prefetch among them. */
+  readonly freeSlots: number;
 }
 
-/** Entries of one read. Retries that are not due yet may fill whole pages, so pages are read until workers are out. */
-const PAGE = 100;
-
-const isUsable = (worker: Worker, now: number): boolean =>
-  worker.status === 'idle' && (worker.avoidUntil === null || Date.parse(worker.avoidUntil) <= now);
-
-const isDue = (entry: QueueEntry, now: number): boolean =>
-  entry.notBefore === null || Date.parse(entry.notBefore) <= now;
-
-/** Tries the workers in turn; true when the job went to one. Workers that cannot take more leave the list. */
-const placeJob = async (first: QueueEntry, idle: Worker[], deps: DispatchDependencies): Promise<boolean> => {
-  let entry = first;
-  while (idle.length > 0) {
-    const job = await pendingJobOf(entry, deps);
-    const worker = job === undefined ? undefined : idle.shift();
-    if (job === undefined || worker === undefined) return false;
-    const outcome = await assign(entry, job, worker, deps);
-    switch (outcome.kind) {
-      case 'dispatched':
-        return true;
-      case 'jobGone':
-      case 'jobFailed':
-        idle.unshift(worker);
-        return false;
-      case 'workerUnusable':
-        return false;
-      case 'putBack':
-        entry = outcome.entry;
-        break;
-      case 'workerTaken':
-        break;
-    }
-  }
-  return false;
-};
-
-/** One read of the queue after another, until its end or until the reader stops. */
-async function* duePages(
-  now: number,
-  { queue }: DispatchDependencies,
-): AsyncGenerator<readonly QueueEntry[]> {
-  let page = await queue.list(PAGE);
-  while (page.length > 0) {
-    yield page.filter((entry) => isDue(entry, now));
-    page = page.length < PAGE ? [] : await queue.list(PAGE, page.at(-1));
-  }
-}
+/** No job is begun after this: its files may take minutes, and the function has five. */
+const PASS_MS = 60_000;
+/** A share that changes under our hands means that another dispatcher gets on: so often it may, in one pass. */
+const MAX_RACES = 500;
 
 /** One job that cannot be read or placed must not keep the others waiting: it is logged, and thrown at the end. */
-const placeEach = async (
-  entries: readonly QueueEntry[],
-  idle: Worker[],
+const takeTurn = async (
+  turn: Parameters<typeof placeJob>[0],
+  pass: Pass,
   failures: unknown[],
   deps: DispatchDependencies,
-): Promise<number> => {
+): Promise<Placed> => {
+  try {
+    return await placeJob(turn, pass, deps);
+  } catch (error) {
+    failures.push(error);
+    deps.logger.error('dispatch.failed', { jobId: turn.entry.jobId, reason: String(error) });
+    return 'over';
+  }
+};
+
+const serve = async (pass: Pass, failures: unknown[], deps: DispatchDependencies): Promise<number> => {
+  const deadline = deps.clock.now() + PASS_MS;
   let dispatched = 0;
-  for (const entry of entries) {
-    if (idle.length === 0) break;
-    try {
-      if (await placeJob(entry, idle, deps)) dispatched += 1;
-    } catch (error) {
-      failures.push(error);
-      deps.logger.error('dispatch.failed', { jobId: entry.jobId, reason: String(error) });
-    }
+  let races = 0;
+  while (pass.pool.hasFree() && races < MAX_RACES && deps.clock.now() < deadline) {
+    const turn = await pass.next();
+    if (turn === undefined) break;
+    const placed = await takeTurn(turn, pass, failures, deps);
+    if (placed === 'again') races += 1;
+    else pass.drop(turn.entry);
+    if (placed === 'dispatched') dispatched += 1;
   }
   return dispatched;
+};
+
+/** Users whose queues were found empty are not looked at again until they have an entry. */
+const settleEmptyQueues = async (pass: Pass, deps: DispatchDependencies): Promise<void> => {
+  for (const [userId, queue] of pass.queues()) {
+    const stamp = pass.stampOf(userId);
+    if (queue.isEmpty() && stamp !== null) await deps.shares.settleEmpty(userId, stamp);
+  }
+};
+
+/** Once a pass, with one example: jobs that wait because no registered worker has what they need. */
+const reportUnplaceable = (pass: Pass, { logger }: DispatchDependencies): void => {
+  const missing = [...pass.queues().values()].flatMap((queue) =>
+    queue.waiting().flatMap(({ jobId, needs }) => {
+      const lacks = pass.pool.missing(needs);
+      return lacks === undefined ? [] : [{ jobId, missing: lacks.slice(0, 10) }];
+    }),
+  );
+  const [example] = missing;
+  if (example !== undefined) logger.warn('dispatch.no-worker-can', { jobs: missing.length, ...example });
 };
 
 /** Repeating the pass cures what is not known to be incurable. */
@@ -86,25 +75,18 @@ const throwIfRetryable = (failures: readonly unknown[]): void => {
 };
 
 /**
- * Reads workers and queue consistently, so that the wake-up that follows a write always sees it.
- * Idle workers are tried longest-idle first, so that work spreads.
+ * Serves whose turn it is, one job at a time, until slots or jobs are out. A job that no free worker can run is passed
+ * over, and waits.
+ * @throws what kept a job from being placed, once all others have been, unless repeating cannot cure it
  */
 export const dispatchPending = async (deps: DispatchDependencies): Promise<DispatchReport> => {
-  const now = deps.clock.now();
-  const workers = await deps.workers.list();
-  const idle = workers.filter((worker) => isUsable(worker, now));
-  idle.sort((a, b) => (a.assignedAt ?? '').localeCompare(b.assignedAt ?? ''));
-  const idleWorkers = idle.length;
+  const pass = await openPass(deps);
+  const report = { idleWorkers: pass.pool.idleWorkers(), freeSlots: pass.pool.freeSlots() };
+  if (pass.paused || report.freeSlots === 0) return { dispatched: 0, ...report };
   const failures: unknown[] = [];
-  let dispatched = 0;
-  let pendingSeen = 0;
-  if (idleWorkers > 0) {
-    for await (const entries of duePages(now, deps)) {
-      pendingSeen += entries.length;
-      dispatched += await placeEach(entries, idle, failures, deps);
-      if (idle.length === 0) break;
-    }
-  }
+  const dispatched = await serve(pass, failures, deps);
+  reportUnplaceable(pass, deps);
+  await settleEmptyQueues(pass, deps);
   throwIfRetryable(failures);
-  return { dispatched, idleWorkers, pendingSeen };
+  return { dispatched, ...report };
 };

@@ -1,30 +1,36 @@
 /** What dispatching needs from outside. */
 import type {
-  Clock,
+  CatalogueStore,
   ComfyUi,
-  EventPublisher,
   Ids,
-  JobStore,
-  Logger,
-  Pusher,
-  QueueStore,
-  SubscriptionStore,
+  JobIndex,
+  RemoteFiles,
+  ShareStore,
+  UploadStore,
   WorkerStore,
   WorkflowStore,
 } from '../ports.ts';
+import type { SettleDependencies } from '../settle-failure.ts';
+import type { Chokes } from './chokes.ts';
 
-export interface DispatchDependencies {
-  readonly jobs: JobStore;
-  readonly queue: QueueStore;
+export interface DispatchLimits {
+  /** Prompts that wait in a worker's ComfyUI behind the one that runs, 0–8. */
+  readonly prefetchDepth: number;
+  /** Attempts of one user that workers may hold at once, 1–1000. */
+  readonly maxRunningPerUser: number;
+}
+
+export interface DispatchDependencies extends SettleDependencies {
+  readonly index: JobIndex;
+  readonly shares: ShareStore;
   readonly workers: WorkerStore;
   readonly workflows: WorkflowStore;
+  readonly uploads: UploadStore;
+  readonly remoteFiles: RemoteFiles;
+  readonly catalogues: CatalogueStore;
   readonly comfyUi: ComfyUi;
-  readonly publisher: EventPublisher;
-  readonly pusher: Pusher;
-  readonly subscriptions: SubscriptionStore;
-  readonly clock: Clock;
   readonly ids: Ids;
-  /** Uniform in [0, 1): jitter. */
-  readonly random: () => number;
-  readonly logger: Logger;
+  readonly limits: DispatchLimits;
+  /** Kept from pass to pass by whoever wires the dispatcher. */
+  readonly chokes: Chokes;
 }

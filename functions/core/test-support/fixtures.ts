@@ -7,7 +7,7 @@ import {
   type DetailOf,
   type DetailType,
 } from '../../../shared-types/index.ts';
-import type { Job } from '../job.ts';
+import type { Job, JobNeeds } from '../job.ts';
 import type { Ids, Logger, WorkerRegistration } from '../ports.ts';
 
 export const JOB_ID = '0f6f4b43-7f3a-4d0f-9f43-1d0b8f6f2b10';
@@ -48,6 +48,8 @@ export const createSilentLogger = (): Logger & { readonly lines: LogLine[] } => 
   return { lines, info: at('info'), warn: at('warn'), error: at('error') };
 };
 
+export const NO_NEEDS: JobNeeds = { classes: [], models: [], tags: [] };
+
 /** A job that waits for its first dispatch. */
 export const makeJob = (overrides: Partial<Job> = {}): Job => ({
   jobId: JOB_ID,
@@ -72,6 +74,16 @@ export const makeJob = (overrides: Partial<Job> = {}): Job => ({
   updatedAt: START,
   storingSince: null,
   cancelRequestedAt: null,
+  endingSince: null,
+  endingReason: null,
+  timeoutSeconds: 3600,
+  needs: NO_NEEDS,
+  fileCount: 0,
+  callbackUrl: null,
+  requestHash: null,
+  retryOf: null,
+  attempts: [],
+  dueAt: null,
   progress: null,
   earlyOutputs: [],
   outputCount: 0,
@@ -92,6 +104,7 @@ export const makeAssignedJob = (overrides: Partial<Job> = {}): Job =>
     workerId: WORKER_ID,
     clientId: CLIENT_ID,
     assignedAt: START,
+    dueAt: '2026-11-22T10:01:00.000Z',
     ...overrides,
   });
 
@@ -103,6 +116,7 @@ export const makeRegistration = (overrides: Partial<WorkerRegistration> = {}): W
   timestamp: START,
   endpoint: 'http://10.0.3.17:8188',
   comfyuiVersion: '0.3.64',
+  tags: [],
   ...overrides,
 });
 

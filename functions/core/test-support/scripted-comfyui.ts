@@ -1,4 +1,6 @@
 /** Several ComfyUIs at their endpoints, as far as a dispatcher sees them; each answers as it was told. */
+import { buffer } from 'node:stream/consumers';
+import type { HistoryEntry } from '../../../shared-types/index.ts';
 import type { ComfyUi, PromptLookup } from '../ports.ts';
 
 /**
@@ -31,7 +33,34 @@ export interface ScriptedComfyUi extends ComfyUi {
   finish(promptId: string): void;
   /** The endpoint restarts: its queue is empty. */
   restart(endpoint: string): void;
+  /** Every prompt that somebody asked to be ended, in order. */
+  readonly ended: readonly string[];
+  /** Endpoints whose running prompt ignores interrupts. */
+  readonly stuck: Set<string>;
+  /** Those that were interrupted while they ran, in order: their monitor will tell of it. */
+  readonly interrupted: readonly string[];
+  readonly uploads: readonly Uploaded[];
+  /** The next upload is answered so. */
+  answerUpload(answer: Awaited<ReturnType<ComfyUi['uploadFile']>>): void;
+  /** What /object_info answers. */
+  objectInfoText: string | undefined;
 }
+
+export interface Uploaded {
+  readonly endpoint: string;
+  readonly filename: string;
+  readonly subfolder: string;
+  readonly content: string;
+}
+
+const entryOf = (interrupted: boolean): HistoryEntry => ({
+  outputs: {},
+  status: {
+    status_str: interrupted ? 'error' : 'success',
+    completed: !interrupted,
+    messages: [[interrupted ? 'execution_interrupted' : 'execution_success', {}]],
+  },
+});
 
 interface PromptBody {
   readonly prompt_id: string;
@@ -51,6 +80,11 @@ export const createScriptedComfyUi = (): ScriptedComfyUi => {
   const forgotten = new Set<string>();
   const down = new Set<string>();
   const outcomes: SubmitScript[] = [];
+  const ended: string[] = [];
+  const interrupted: string[] = [];
+  const stuck = new Set<string>();
+  const uploads: Uploaded[] = [];
+  const uploadAnswers: Awaited<ReturnType<ComfyUi['uploadFile']>>[] = [];
   const live = (endpoint: string): Submitted[] =>
     queued.filter(
       (prompt) =>
@@ -64,7 +98,7 @@ export const createScriptedComfyUi = (): ScriptedComfyUi => {
     return place === 0 ? 'running' : 'pending';
   };
   const refused = { kind: 'unreachable', message: 'ECONNREFUSED' } as const;
-  return {
+  const fake: ScriptedComfyUi = {
     queued,
     posted,
     down,
@@ -94,7 +128,41 @@ export const createScriptedComfyUi = (): ScriptedComfyUi => {
       }
     },
     findPrompt: async (endpoint, promptId) => lookUp(endpoint, promptId),
-    history: async () => ({ kind: 'absent' }),
+    history: async (endpoint, promptId) => {
+      if (down.has(endpoint)) return refused;
+      if (!finished.has(promptId)) return { kind: 'absent' };
+      return { kind: 'found', entry: entryOf(interrupted.includes(promptId)) };
+    },
+    ended,
+    interrupted,
+    stuck,
+    endPrompt: async (endpoint, promptId) => {
+      if (down.has(endpoint)) return 'unreachable';
+      ended.push(promptId);
+      const place = lookUp(endpoint, promptId);
+      if (place === 'pending') forgotten.add(promptId);
+      if (place === 'running' && !stuck.has(endpoint)) {
+        finished.add(promptId);
+        interrupted.push(promptId);
+      }
+      return 'asked';
+    },
+    uploads,
+    answerUpload: (answer) => void uploadAnswers.push(answer),
+    uploadFile: async (endpoint, { body, filename, subfolder }) => {
+      const content = await buffer(body).catch(() => undefined);
+      const answer = uploadAnswers.shift();
+      if (answer !== undefined) return answer;
+      if (down.has(endpoint) || content === undefined) return refused;
+      uploads.push({ endpoint, filename, subfolder, content: content.toString() });
+      return { kind: 'uploaded', name: `${subfolder}/${filename}` };
+    },
+    objectInfoText: undefined,
+    objectInfo: async () =>
+      fake.objectInfoText === undefined
+        ? { kind: 'unavailable', message: 'HTTP 404' }
+        : { kind: 'found', text: fake.objectInfoText },
     fetchFile: async () => ({ kind: 'missing', message: 'HTTP 404' }),
   };
+  return fake;
 };

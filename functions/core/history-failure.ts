@@ -1,6 +1,6 @@
 /** A history that contradicts `Job Completed`: the history decides. */
 import type { HistoryOutcome } from '../../shared-types/index.ts';
-import type { JobFailure } from '../core/job.ts';
+import type { JobFailure } from './job.ts';
 
 const reasonOf = (exceptionType: string): JobFailure['reason'] => {
   if (/(?:^|\.)OutOfMemoryError$/.test(exceptionType)) return 'outOfMemory';
@@ -8,7 +8,7 @@ const reasonOf = (exceptionType: string): JobFailure['reason'] => {
 };
 
 /** Undefined when the history speaks of success. */
-export const failureOf = (outcome: HistoryOutcome): JobFailure | undefined => {
+export const failureOfHistory = (outcome: HistoryOutcome): JobFailure | undefined => {
   switch (outcome.kind) {
     case 'succeeded':
     case 'unfinished':

@@ -1,0 +1,71 @@
+/** What ComfyUIs can run: `catalogues/<hash>.json`, one object for all pods that are alike. */
+import {
+  GetObjectCommand,
+  NoSuchKey,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+import { PipelineError } from '../../core/errors.ts';
+import type { CatalogueStore } from '../../core/ports.ts';
+import { parseCatalogue, type Catalogue } from '../../core/workflow/catalogue.ts';
+
+/** A catalogue of a pod with many node packs takes about 10 MB. */
+const MAX_CACHED = 16;
+
+const keyOf = (hash: string): string => `catalogues/${hash}.json`;
+
+/** @throws PipelineError `catalogue.invalid` */
+const read = (hash: string, text: string): Catalogue => {
+  const reading = parseCatalogue(JSON.parse(text));
+  if (reading.kind === 'ok') return reading.catalogue;
+  throw new PipelineError('catalogue.invalid', `catalogue ${hash}: ${reading.message}`, { retryable: false });
+};
+
+/** The hash is of the content, so whoever was first wrote the same. */
+const isThere = (error: unknown): boolean =>
+  error instanceof S3ServiceException && [409, 412].includes(error.$metadata.httpStatusCode ?? 0);
+
+/** Endpoint, region and credentials come from the standard AWS variables. What was read once is kept in memory. */
+export const createCatalogueStore = ({
+  bucketName: Bucket,
+}: {
+  readonly bucketName: string;
+}): CatalogueStore => {
+  const client = new S3Client({
+    maxAttempts: 4,
+    requestHandler: { connectionTimeout: 1000, requestTimeout: 15_000, throwOnRequestTimeout: true },
+  });
+  const cache = new Map<string, Catalogue>();
+  const keep = (hash: string, catalogue: Catalogue): Catalogue => {
+    cache.delete(hash);
+    cache.set(hash, catalogue);
+    const [oldest] = cache.keys();
+    if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
+    return catalogue;
+  };
+  return {
+    put: async (hash, catalogue) => {
+      const Body = Buffer.from(JSON.stringify(catalogue));
+      const request = { Bucket, Key: keyOf(hash), Body, ContentType: 'application/json', IfNoneMatch: '*' };
+      try {
+        await client.send(new PutObjectCommand(request));
+      } catch (error) {
+        if (!isThere(error)) throw error;
+      }
+      keep(hash, catalogue);
+    },
+    get: async (hash) => {
+      const cached = cache.get(hash);
+      if (cached !== undefined) return keep(hash, cached);
+      try {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: keyOf(hash) }));
+        const text = await Body?.transformToString('utf8');
+        return text === undefined ? undefined : keep(hash, read(hash, text));
+      } catch (error) {
+        if (error instanceof NoSuchKey) return undefined;
+        throw error;
+      }
+    },
+  };
+};

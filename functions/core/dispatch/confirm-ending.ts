@@ -1,0 +1,74 @@
+/** ComfyUI was told to end a prompt: whether it has, and what follows when it has not. */
+import { outcomeOfHistory } from '../../../shared-types/index.ts';
+import { failureOfHistory } from '../history-failure.ts';
+import type { Job, JobFailure } from '../job.ts';
+import type { Worker } from '../worker.ts';
+import { endAttempt } from './end-attempt.ts';
+import { freeAttempt } from './give-back.ts';
+import { isNotWith } from './holding.ts';
+import type { DispatchDependencies } from './ports.ts';
+import { postpone } from './postpone.ts';
+
+/** An interruption takes effect between two nodes, or steps of a sampler; then a worker counts as stuck. */
+export const ENDING_MS = 60_000;
+/** After the prompt is over, its monitor tells of it; from then on the history has to do. */
+export const EVENT_MS = 60_000;
+/** How long a ComfyUI that does not answer is asked. */
+export const UNREACHABLE_MS = 300_000;
+
+const ended = (job: Job): JobFailure =>
+  job.endingReason === 'timeout'
+    ? { reason: 'timeout', message: `the attempt took longer than ${job.timeoutSeconds} seconds` }
+    : { reason: 'interrupted', message: 'the prompt was ended on its worker' };
+
+/** The monitor has said nothing: what the history says decides, and a success is one that came too late. */
+const settleByHistory = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
+  const history = await deps.comfyUi.history(worker.endpoint, job.promptId ?? '');
+  if (history.kind === 'unreachable') return postpone(job, EVENT_MS, deps);
+  const failure = history.kind === 'found' ? failureOfHistory(outcomeOfHistory(history.entry)) : undefined;
+  return endAttempt(job, failure ?? ended(job), deps);
+};
+
+/** The other prompts wait behind one that never ends: they are taken out, and go elsewhere. */
+const evict = async (
+  { jobId, attempt, userId }: Worker['held'][number],
+  worker: Worker,
+  deps: DispatchDependencies,
+): Promise<void> => {
+  const job = await deps.jobs.get(jobId);
+  if (job === undefined || isNotWith(job, attempt, worker.workerId))
+    return freeAttempt(worker.workerId, { jobId, attempt, userId }, null, deps);
+  await deps.comfyUi.endPrompt(worker.endpoint, job.promptId ?? '');
+  const message = `worker ${worker.workerId} is stuck with another prompt`;
+  return endAttempt(job, { reason: 'workerStalled', message }, deps);
+};
+
+/** It ignores interrupts: it gets nothing more until its monitor boots anew. */
+const quarantine = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
+  const { workerId, bootId } = worker;
+  // A monitor that has booted meanwhile starts with a clean slate: look again.
+  if (!(await deps.workers.quarantine(workerId, bootId))) return postpone(job, ENDING_MS, deps);
+  deps.logger.error('worker.quarantined', { workerId, bootId, jobId: job.jobId });
+  for (const held of worker.held) if (held.jobId !== job.jobId) await evict(held, worker, deps);
+  return endAttempt(job, ended(job), deps);
+};
+
+/** @param job an active one whose `endingSince` is set, and which is due */
+export const confirmEnding = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
+  const promptId = job.promptId ?? '';
+  const age = deps.clock.now() - Date.parse(job.endingSince ?? '');
+  const found = await deps.comfyUi.findPrompt(worker.endpoint, promptId);
+  switch (found) {
+    case 'absent':
+      return endAttempt(job, ended(job), deps);
+    case 'finished':
+      return age < ENDING_MS + EVENT_MS ? postpone(job, EVENT_MS, deps) : settleByHistory(job, worker, deps);
+    case 'running':
+    case 'pending':
+      if (age >= ENDING_MS && found === 'running') return quarantine(job, worker, deps);
+      await deps.comfyUi.endPrompt(worker.endpoint, promptId);
+      return postpone(job, ENDING_MS, deps);
+    case 'unreachable':
+      return age < UNREACHABLE_MS ? postpone(job, ENDING_MS, deps) : endAttempt(job, ended(job), deps);
+  }
+};
