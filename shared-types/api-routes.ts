@@ -32,6 +32,8 @@ export interface ApiRoute {
   readonly scope: RouteScope;
   readonly summary: string;
   readonly query?: z.ZodObject;
+  /** Request headers that mean something to it, and what. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly request?: z.ZodType;
   /** Success statuses and their bodies; undefined is no body, or one that is no JSON. */
   readonly responses: Readonly<Record<number, z.ZodType | undefined>>;
@@ -51,6 +53,22 @@ export const keyQuerySchema = z.looseObject({
     .describe('Whose keys; another than the caller is for admins.'),
 });
 
+const idempotencyKey = {
+  'Idempotency-Key':
+    'Any text that you make up for this task: sent again with it, the answer is the first one.',
+};
+
+/** All of POST /api/v1/tasks. Functions read `payload` as text: see `submitTaskFieldsSchema`. */
+export const submitTaskSchema = api.submitTaskFieldsSchema.extend({
+  payload: z
+    .record(z.string(), api.workflowNodeSchema)
+    .optional()
+    .describe('API-format workflow: node id → node. Numbers keep every digit.'),
+});
+
+/** Answer of GET /api/v1/workflows/{id}. */
+export const storedWorkflowTextSchema = api.storedWorkflowSchema.extend(api.putWorkflowSchema.shape);
+
 /** By `operationId`. */
 export const apiRoutes = {
   submitTask: {
@@ -60,7 +78,11 @@ export const apiRoutes = {
     scope: 'tasks:write',
     summary:
       'Queue a workflow. `payload` is an API-format workflow; without it, `workflow_id` names a stored one. An `Idempotency-Key` header makes a repetition answer the first task.',
-    request: api.submitTaskFieldsSchema,
+    headers: {
+      ...idempotencyKey,
+      'Content-Encoding': '`gzip` for a compressed body.',
+    },
+    request: submitTaskSchema,
     responses: { 201: api.submitTaskResponseSchema },
     errors: [400, 404, 409, 413, 429],
   },
@@ -109,8 +131,18 @@ export const apiRoutes = {
     function: 'submit-task',
     scope: 'tasks:write',
     summary: 'Queue an ended task again, as a new task with the same workflow.',
+    headers: idempotencyKey,
     responses: { 201: api.submitTaskResponseSchema },
     errors: [404, 409],
+  },
+  getTimeline: {
+    method: 'GET',
+    path: '/tasks/{id}/timeline',
+    function: 'get-task',
+    scope: 'tasks:read',
+    summary: 'What happened to a task: its attempts, and the nodes of each with their times.',
+    responses: { 200: api.timelineSchema },
+    errors: [404],
   },
   listCallbacks: {
     method: 'GET',
@@ -240,7 +272,7 @@ export const apiRoutes = {
     function: 'store-workflow',
     scope: 'tasks:read',
     summary: 'A stored workflow.',
-    responses: { 200: api.storedWorkflowSchema.extend(api.putWorkflowSchema.shape) },
+    responses: { 200: storedWorkflowTextSchema },
     errors: [404],
   },
   listWorkflows: {

@@ -203,6 +203,36 @@ export const taskListSchema = z.looseObject({
 });
 export type TaskList = z.infer<typeof taskListSchema>;
 
+/** What happened to a task, oldest first. */
+export const timelineSchema = z.looseObject({
+  entries: z.array(
+    z.looseObject({
+      at: z.iso.datetime({ offset: true }),
+      attempt: z.number().int().min(0).describe('0 before the first dispatch.'),
+      what: z.enum([
+        'submitted',
+        'assigned',
+        'started',
+        'node_executing',
+        'node_executed',
+        'node_cached',
+        'attempt_failed',
+        'completed',
+        'failed',
+        'cancelled',
+      ]),
+      message: z.string().describe('One line for people.'),
+      worker_id: z.string().nullable(),
+      node_id: z.string().nullable(),
+      node_name: z.string().nullable(),
+      node_type: z.string().nullable(),
+      duration_ms: z.number().min(0).nullable(),
+    }),
+  ),
+  truncated: z.boolean().describe('True when there are more than 10,000 entries: the first are shown.'),
+});
+export type Timeline = z.infer<typeof timelineSchema>;
+
 /** Query of GET /api/v1/tasks. */
 export const taskListQuerySchema = z.looseObject({
   status: z
