@@ -3,14 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { Job } from '../../core/job.ts';
 import type { JobIndex, TaskFilter } from '../../core/ports.ts';
 import { createFakeClock } from '../../core/test-support/fake-clock.ts';
-import {
-  createFreshIds,
-  createSetUp,
-  KINDS,
-  makeStoredJob,
-  storesOf,
-  useTable,
-} from '../test-support/contract-stores.ts';
+import { makeJob } from '../../core/test-support/fixtures.ts';
+import { createFreshIds, createSetUp, KINDS, storesOf, useTable } from '../test-support/contract-stores.ts';
 import { createJobIndex } from './job-index.ts';
 
 const { table } = useTable();
@@ -45,9 +39,7 @@ describe.each(KINDS)('index %s', (kind) => {
     for (const [nth, each] of overrides.entries()) {
       const jobId = freshId();
       jobIds.push(jobId);
-      await stores.jobs.create(
-        makeStoredJob({ jobId, userId, createdAt: stores.clock.iso(nth * 1000), ...each }),
-      );
+      await stores.jobs.create(makeJob({ jobId, userId, createdAt: stores.clock.iso(nth * 1000), ...each }));
     }
     return { ...stores, userId, jobIds, newest: jobIds.toReversed() };
   };
@@ -69,10 +61,10 @@ describe.each(KINDS)('index %s', (kind) => {
     const createdAt = clock.iso();
     for (let nth = 0; nth < 5; nth += 1) {
       jobIds.push(freshId());
-      await jobs.create(makeStoredJob({ jobId: jobIds[nth]!, userId, createdAt }));
+      await jobs.create(makeJob({ jobId: jobIds[nth]!, userId, createdAt }));
     }
     const first = await pageOf(index, userId, { limit: 2 });
-    await jobs.create(makeStoredJob({ jobId: freshId(), userId, createdAt: clock.iso(1000) }));
+    await jobs.create(makeJob({ jobId: freshId(), userId, createdAt: clock.iso(1000) }));
     const second = await pageOf(index, userId, { limit: 10, cursor: first.cursor! });
     expect([...first.jobIds, ...second.jobIds]).toEqual(jobIds.toReversed());
   });
@@ -133,7 +125,7 @@ describe.each(KINDS)('index %s', (kind) => {
     const due = async (second: number | null): Promise<string> => {
       const jobId = freshId();
       const dueAt = second === null ? null : at(second);
-      await jobs.create(makeStoredJob({ jobId, status: 'running', dueAt }));
+      await jobs.create(makeJob({ jobId, status: 'running', dueAt }));
       return jobId;
     };
     const [third, first, second, later] = [await due(3), await due(1), await due(2), await due(5)];
@@ -158,7 +150,7 @@ test('a list with a filter reads twenty pages at most, then says where to go on'
     const jobId = freshId();
     jobIds.push(jobId);
     const createdAt = `2026-11-22T10:00:${nth + 10}.000Z`;
-    await jobs.create(makeStoredJob({ jobId, userId, createdAt, status: nth === 0 ? 'failed' : 'pending' }));
+    await jobs.create(makeJob({ jobId, userId, createdAt, status: nth === 0 ? 'failed' : 'pending' }));
   }
   const filter = { limit: 1, status: 'failed' as const };
   expect(await pagesOf(index, userId, filter)).toEqual([[], [], [jobIds[0]]]);

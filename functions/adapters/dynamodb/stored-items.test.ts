@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { createFakeClock } from '../../core/test-support/fake-clock.ts';
-import { JOB_ID, makeRegistration } from '../../core/test-support/fixtures.ts';
-import { makeStoredJob, storesOf } from '../test-support/contract-stores.ts';
+import { JOB_ID, makeJob, makeRegistration } from '../../core/test-support/fixtures.ts';
+import { storesOf } from '../test-support/contract-stores.ts';
 import { startTable, type TestTable } from '../test-support/dynalite-table.ts';
 import { storedOutput } from '../test-support/stored-output.ts';
 import { createOutputStore } from './output-store.ts';
@@ -26,7 +26,7 @@ test('every item expires but the settings: a connection after a day, a worker af
   const entry = { jobId: JOB_ID, userId: 'queued', priority: 5, queuedAt: clock.iso(), notBefore: null };
   await stores.connections.create('a', 'user-1');
   await stores.workers.register(makeRegistration({ tags: [] }));
-  await stores.jobs.create(makeStoredJob());
+  await stores.jobs.create(makeJob());
   await stores.queue.put({ ...entry, needs: { classes: [], models: [], tags: [] } });
   await stores.outputs.put(JOB_ID, 1, { outputs: [storedOutput(0)], missingOutputs: [] });
   await stores.timeline.append(JOB_ID, 1, 2, []);

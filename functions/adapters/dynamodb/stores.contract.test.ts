@@ -1,15 +1,15 @@
 /** One contract for the stores: what holds for the table must hold for the fakes, or tests over fakes prove nothing. */
 import { describe, expect, test } from '@jest/globals';
 import type { EndedAttempt, Job } from '../../core/job.ts';
-import { PROMPT_ID, START, uuidOf, WORKER_ID } from '../../core/test-support/fixtures.ts';
 import {
-  createFreshIds,
-  createSetUp,
-  KINDS,
-  makeStoredAssignedJob as makeAssignedJob,
-  makeStoredJob as makeJob,
-  useTable,
-} from '../test-support/contract-stores.ts';
+  makeAssignedJob,
+  makeJob,
+  PROMPT_ID,
+  START,
+  uuidOf,
+  WORKER_ID,
+} from '../../core/test-support/fixtures.ts';
+import { createFreshIds, createSetUp, KINDS, useTable } from '../test-support/contract-stores.ts';
 
 const { table } = useTable();
 const setUpKind = createSetUp(table);

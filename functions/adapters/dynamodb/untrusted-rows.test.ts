@@ -1,10 +1,11 @@
 /** What stands in the table is read as what it should be, or named; and what was stored before still reads. */
 import { describe, expect, test } from '@jest/globals';
 import { DeleteCommand, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { DEFAULT_TIMEOUT_SECONDS } from '../../../shared-types/index.ts';
 import type { Logger } from '../../core/ports.ts';
 import { createFakeClock } from '../../core/test-support/fake-clock.ts';
-import { makeRegistration, START } from '../../core/test-support/fixtures.ts';
-import { createFreshIds, makeStoredJob, storesOf, useTable } from '../test-support/contract-stores.ts';
+import { makeJob, makeRegistration, START } from '../../core/test-support/fixtures.ts';
+import { createFreshIds, storesOf, useTable } from '../test-support/contract-stores.ts';
 
 const { table } = useTable();
 const freshId = createFreshIds();
@@ -29,7 +30,7 @@ test.each([
   ['attempts', [{ attempt: 1 }]],
   ['endingReason', 'boredom'],
 ])('a job whose %s is %p is an error that names the key and the field', async (field, value) => {
-  const { connections: _, dueAt: __, ...job } = makeStoredJob({ jobId: freshId() });
+  const { connections: _, dueAt: __, ...job } = makeJob({ jobId: freshId() });
   await put({ pk: `JOB#${job.jobId}`, sk: 'JOB', ...job, [field]: value });
   await expect(stores().jobs.get(job.jobId)).rejects.toMatchObject({
     code: 'row.invalid',
@@ -92,7 +93,7 @@ test('a row that does not read is told and left out of its list, and the page is
 describe('rows of an older shape', () => {
   test('a job without the later fields reads with their defaults, and takes its first ended attempt', async () => {
     const { jobs } = stores();
-    const expected = makeStoredJob({ jobId: freshId() });
+    const expected = makeJob({ jobId: freshId(), timeoutSeconds: DEFAULT_TIMEOUT_SECONDS });
     const { jobId } = expected;
     const later = ['endingSince', 'endingReason', 'timeoutSeconds', 'needs', 'fileCount', 'callbackUrl'];
     later.push('requestHash', 'retryOf', 'attempts', 'dueAt', 'connections');
@@ -152,7 +153,7 @@ test('a job is in the index of due jobs just while it has a due time', async () 
     const { createdKey, due, dueAt } = (await rowOf(`JOB#${jobId}`, 'JOB')) ?? {};
     return { createdKey, due, dueAt };
   };
-  await jobs.create(makeStoredJob({ jobId }));
+  await jobs.create(makeJob({ jobId }));
   const createdKey = `${START}#${jobId}`;
   expect(await keys()).toEqual({ createdKey, due: undefined, dueAt: undefined });
   const guard = { jobId, statuses: ['pending'] as const };

@@ -1,7 +1,11 @@
 /** The registry of workers: the same on the table and in memory. */
 import { describe, expect, test } from '@jest/globals';
-import { CLIENT_ID, makeRegistration, START, uuidOf } from '../../core/test-support/fixtures.ts';
-import type { WorkerRegistration } from '../../core/ports.ts';
+import {
+  CLIENT_ID,
+  makeRegistration as registration,
+  START,
+  uuidOf,
+} from '../../core/test-support/fixtures.ts';
 import { statusOf, type Assignment, type WorkerStatus } from '../../core/worker.ts';
 import {
   createFreshIds,
@@ -15,12 +19,10 @@ const { table } = useTable();
 const setUpKind = createSetUp(table);
 const freshId = createFreshIds();
 
-const registration = (overrides: Partial<WorkerRegistration>): WorkerRegistration =>
-  makeRegistration({ tags: [], ...overrides });
 const report = (workerId: string, sequence: number, more = {}) => ({
   workerId,
   clientId: CLIENT_ID,
-  bootId: registration({}).bootId,
+  bootId: registration().bootId,
   sequence,
   timestamp: START,
   ...more,

@@ -1,9 +1,8 @@
 /** The stores of the table, in memory and on dynalite, for contracts that must hold for both. */
 import { afterAll, beforeAll } from '@jest/globals';
-import type { Job } from '../../core/job.ts';
 import type { Logger } from '../../core/ports.ts';
 import { createFakeClock, type FakeClock } from '../../core/test-support/fake-clock.ts';
-import { makeAssignedJob, makeJob, uuidOf } from '../../core/test-support/fixtures.ts';
+import { uuidOf } from '../../core/test-support/fixtures.ts';
 import { createConnectionStore } from '../dynamodb/connection-store.ts';
 import { createFakeTable, type FakeTable } from '../dynamodb/fake-table.ts';
 import { createJobIndex } from '../dynamodb/job-index.ts';
@@ -72,21 +71,3 @@ export const createFreshIds = (): (() => string) => {
     return uuidOf(serial);
   };
 };
-
-const laterFields = {
-  endingSince: null,
-  endingReason: null,
-  timeoutSeconds: 1800,
-  needs: { classes: [], models: [], tags: [] },
-  fileCount: 0,
-  callbackUrl: null,
-  requestHash: null,
-  retryOf: null,
-  attempts: [],
-  dueAt: null,
-} as const satisfies Partial<Job>;
-
-/** Jobs with every field, as they are read back. */
-export const makeStoredJob = (overrides: Partial<Job> = {}): Job => makeJob({ ...laterFields, ...overrides });
-export const makeStoredAssignedJob = (overrides: Partial<Job> = {}): Job =>
-  makeAssignedJob({ ...laterFields, ...overrides });

@@ -3,7 +3,7 @@ import { PipelineError } from '../errors.ts';
 import type { QueueEntry } from '../ports.ts';
 
 /** Milliseconds of waiting that one level of priority is worth. */
-export const PRIORITY_STEP_MS = 300_000;
+const PRIORITY_STEP_MS = 300_000;
 
 const DIGITS = 15;
 
