@@ -230,6 +230,8 @@ export interface TimelineStore {
     sequence: number,
     transitions: readonly NodeTransition[],
   ): Promise<void>;
+  /** Of all attempts, in the order of attempt and event; at most `max` transitions, the first ones. */
+  list(jobId: string, max: number): Promise<readonly (NodeTransition & { readonly attempt: number })[]>;
 }
 
 /** The full list of outputs of an ended attempt. */

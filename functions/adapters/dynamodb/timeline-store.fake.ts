@@ -13,5 +13,15 @@ export const createFakeTimelineStore = (): FakeTimelineStore => {
     append: async (jobId, attempt, sequence, transitions) => {
       events.set(`${jobId}/${attempt}/${sequence}`, transitions);
     },
+    list: async (jobId, max) =>
+      [...events]
+        .filter(([key]) => key.startsWith(`${jobId}/`))
+        .map(([key, transitions]) => {
+          const [, attempt = 0, sequence = 0] = key.split('/').map(Number);
+          return { attempt, sequence, transitions };
+        })
+        .toSorted((a, b) => a.attempt - b.attempt || a.sequence - b.sequence)
+        .flatMap(({ attempt, transitions }) => transitions.map((one) => ({ ...one, attempt })))
+        .slice(0, max),
   };
 };

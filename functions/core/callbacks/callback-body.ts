@@ -1,4 +1,5 @@
 /** What a callback says: the task as the API shows it, but for its workflow. The same text at every attempt. */
+import { NO_OUTLOOK } from '../task-outlook.ts';
 import { taskViewOf } from '../task-view.ts';
 import type { Job, JobOutputs } from '../job.ts';
 import type { CallbackEvent } from './callback.ts';
@@ -7,8 +8,8 @@ import type { CallbackEvent } from './callback.ts';
 const MAX_OUTPUTS = 100;
 
 export const callbackBody = (event: CallbackEvent, job: Job, outputs: JobOutputs | undefined): string => {
-  const view = taskViewOf(job, outputs);
-  const { result } = view;
+  const view = taskViewOf(job, outputs, NO_OUTLOOK);
+  const { result = null } = view;
   const told =
     result === null
       ? null
