@@ -14,7 +14,7 @@ const UPLOAD_HINT = 'upload the workflow with POST /api/v1/files and name it in 
 const inflate = promisify(gunzip);
 
 const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined;
+  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 
 /** Stops at the limit, whatever the stream would become. */
 const inflated = async (bytes: Buffer): Promise<Buffer | Refusal> => {
