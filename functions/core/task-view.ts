@@ -23,7 +23,8 @@ const missingView = (output: MissingOutput) => ({
   error: output.error,
 });
 
-const resultView = ({ outputs, missingOutputs }: JobOutputs): NonNullable<Task['result']> => ({
+/** The outputs of an ended task, and those that could not be stored. */
+export const taskResultOf = ({ outputs, missingOutputs }: JobOutputs): NonNullable<Task['result']> => ({
   src: outputs[0]?.src ?? null,
   mime_type: outputs[0]?.mimeType ?? null,
   outputs: outputs.map(outputView),
@@ -98,7 +99,7 @@ export const taskViewOf = (
   outlook: TaskOutlook,
 ): Omit<Task, 'payload'> => ({
   ...taskSummaryOf(job),
-  result: outputs === undefined ? null : resultView(outputs),
+  result: outputs === undefined ? null : taskResultOf(outputs),
   queue_position: outlook.queuePosition,
   eta_seconds: outlook.etaSeconds,
   attempts: [...job.attempts.map(endedView), ...lastAttempt(job)],
