@@ -136,13 +136,17 @@ describe.each(['local', 'dev', 'prod'] as const)('the task API in stage %s', (st
     const routes = template
       .ofType('AWS::ApiGatewayV2::Route')
       .filter(({ properties }) => String(properties['RouteKey']).includes(' '));
-    const reached = routes.map(({ properties }) => {
+    const reached = routes.map(({ properties }): [string, string | undefined] => {
       const [, integration = ''] = /"Ref":"(\w+)"/.exec(JSON.stringify(properties['Target'])) ?? [];
       const uri = JSON.stringify(template.get(integration).properties['IntegrationUri']);
-      return [properties['RouteKey'], /"Fn::GetAtt":\["(\w+)"/.exec(uri)?.[1]];
+      return [String(properties['RouteKey']), /"Fn::GetAtt":\["(\w+)"/.exec(uri)?.[1]];
     });
-    const wanted = all.map((route) => [routeKeyOf(route), template.function(route.function).logicalId]);
-    expect([...reached].sort()).toEqual([...wanted].sort());
+    const wanted = all.map((route): [string, string] => [
+      routeKeyOf(route),
+      template.function(route.function).logicalId,
+    ]);
+    expect(new Map(reached)).toEqual(new Map(wanted));
+    expect(reached).toHaveLength(wanted.length);
   });
 
   test('asks who calls on every route but those that say nothing about anybody', () => {
@@ -200,7 +204,9 @@ test('the stage local lets requests without credentials through to its authorize
 });
 
 test('pages may upload to presigned URLs, and do nothing else with uploads', () => {
-  const bucket = templates.dev.ofType('AWS::S3::Bucket').find(({ logicalId }) => /^Uploads/.test(logicalId));
+  const bucket = templates.dev
+    .ofType('AWS::S3::Bucket')
+    .find(({ logicalId }) => logicalId.startsWith('Uploads'));
   expect(bucket!.properties).toMatchObject({
     CorsConfiguration: { CorsRules: [{ AllowedMethods: ['PUT'] }] },
     LifecycleConfiguration: { Rules: [{ ExpirationInDays: 7 }] },

@@ -1,10 +1,14 @@
-/** Writes what is generated from shared-types: JSON Schemas and docs/events.md. `--check` fails on a stale file. */
+/**
+ * Writes what is generated from shared-types: JSON Schemas, docs/events.md and docs/openapi.json. `--check` fails on
+ * a stale file.
+ */
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import * as prettier from 'prettier';
 import * as z from 'zod';
+import { openApiDocument } from '../functions/core/openapi/openapi.ts';
 import { pushExamples, subscribeRequestExample } from '../shared-types/push-examples.ts';
 import * as types from '../shared-types/index.ts';
 
@@ -121,7 +125,11 @@ const format = async (file: string, text: string): Promise<string> =>
   prettier.format(text, { ...(await prettier.resolveConfig(path.join(root, file))), filepath: file });
 
 const generated = async (): Promise<ReadonlyMap<string, string>> => {
-  const files: [string, string][] = [...schemaFiles(), ['docs/events.md', eventsPage()]];
+  const files: [string, string][] = [
+    ...schemaFiles(),
+    ['docs/events.md', eventsPage()],
+    ['docs/openapi.json', JSON.stringify(openApiDocument())],
+  ];
   return new Map(
     await Promise.all(files.map(async ([file, text]) => [file, await format(file, text)] as const)),
   );
@@ -153,7 +161,7 @@ const write = async (files: ReadonlyMap<string, string>): Promise<void> => {
 };
 
 const program = new Command('generate-docs')
-  .description('Writes JSON Schemas and docs/events.md from shared-types.')
+  .description('Writes JSON Schemas, docs/events.md and docs/openapi.json from shared-types.')
   .option('--check', 'fail when a file is stale instead of writing')
   .parse();
 

@@ -58,14 +58,6 @@ const idempotencyKey = {
     'Any text that you make up for this task: sent again with it, the answer is the first one.',
 };
 
-/** All of POST /api/v1/tasks. Functions read `payload` as text: see `submitTaskFieldsSchema`. */
-export const submitTaskSchema = api.submitTaskFieldsSchema.extend({
-  payload: z
-    .record(z.string(), api.workflowNodeSchema)
-    .optional()
-    .describe('API-format workflow: node id → node. Numbers keep every digit.'),
-});
-
 /** Answer of GET /api/v1/workflows/{id}. */
 export const storedWorkflowTextSchema = api.storedWorkflowSchema.extend(api.putWorkflowSchema.shape);
 
@@ -82,7 +74,7 @@ export const apiRoutes = {
       ...idempotencyKey,
       'Content-Encoding': '`gzip` for a compressed body.',
     },
-    request: submitTaskSchema,
+    request: api.submitTaskFieldsSchema,
     responses: { 201: api.submitTaskResponseSchema },
     errors: [400, 404, 409, 413, 429],
   },

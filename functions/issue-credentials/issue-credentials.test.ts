@@ -3,7 +3,7 @@ import { createKeyResponseSchema, keyListSchema, ticketSchema } from '../../shar
 import { createFakeApiKeyStore } from '../adapters/dynamodb/api-key-store.fake.ts';
 import { createFakeTicketStore } from '../adapters/dynamodb/ticket-store.fake.ts';
 import { apiEvent, type ApiCall } from '../adapters/test-support/api-event.ts';
-import { createAuthorizeRequestHandler } from '../authorize-request/authorize-request.ts';
+import { identify } from '../core/identity/identify.ts';
 import { redeemTicket } from '../core/identity/issue.ts';
 import { createFakeClock } from '../core/test-support/fake-clock.ts';
 import { createSilentLogger } from '../core/test-support/fixtures.ts';
@@ -19,13 +19,6 @@ const setUp = () => {
   const secrets = { bytes: (size: number) => new Uint8Array(size).fill((count += 1)) };
   const webSocketUrl = 'wss://live.example/live';
   const handler = createIssueCredentialsHandler({ keys, tickets, clock, secrets, webSocketUrl, logger });
-  const authorize = createAuthorizeRequestHandler({
-    keys,
-    tokens: undefined,
-    clock,
-    openAccess: false,
-    logger,
-  });
   const call = async (operation: OperationId, options?: ApiCall) => {
     const { statusCode, body } = await handler(apiEvent(operation, options));
     return { status: statusCode, body: body === undefined ? undefined : (JSON.parse(body) as unknown) };
@@ -41,8 +34,7 @@ const setUp = () => {
         (await call('createKey', { ...options, body: JSON.stringify(body) })).body,
       ),
     /** What the authorizer makes of a key. */
-    caller: async (key: string) =>
-      (await authorize({ routeKey: 'x', headers: { authorization: `Bearer ${key}` } })).context,
+    caller: (key: string) => identify(`Bearer ${key}`, { keys, tokens: undefined, clock, openAccess: false }),
   };
 };
 
@@ -59,7 +51,7 @@ describe('a new key', () => {
       revoked: false,
     });
     expect(made.key).toBe(`cpk_${made.id}_${made.key.slice(-43)}`);
-    expect(await caller(made.key)).toEqual({ userId: 'user-1', scopes: 'tasks:read' });
+    expect(await caller(made.key)).toEqual({ kind: 'known', userId: 'user-1', scopes: ['tasks:read'] });
   });
 
   test('may read and write tasks when no scopes are asked for, and names each scope once', async () => {
@@ -85,7 +77,7 @@ describe('a new key', () => {
     clock.advance(2 * 86_400_000 - 1);
     expect(await caller(key)).toMatchObject({ userId: 'user-1' });
     clock.advance(1);
-    expect(await caller(key)).toEqual({ userId: '', scopes: '', refusal: 'expiredKey' });
+    expect(await caller(key)).toEqual({ kind: 'refused', reason: 'expiredKey' });
   });
 
   test.each<[string, string | undefined]>([
@@ -144,7 +136,7 @@ describe('nobody gives away more than they have', () => {
     const admin: ApiCall = { ...other, scopes: ['keys:write', 'admin'], query };
     expect((await call('listKeys', admin)).body).toMatchObject({ keys: [{ id }] });
     expect((await call('revokeKey', admin)).status).toBe(204);
-    expect(await caller(key)).toMatchObject({ refusal: 'revokedKey' });
+    expect(await caller(key)).toMatchObject({ reason: 'revokedKey' });
   });
 });
 
@@ -153,7 +145,7 @@ describe('revoking', () => {
     const { call, create, caller } = setUp();
     const [{ id, key }, kept] = [await create({ name: 'a' }), await create({ name: 'b' })];
     expect(await call('revokeKey', { pathParameters: { id } })).toEqual({ status: 204, body: undefined });
-    expect(await caller(key)).toEqual({ userId: '', scopes: '', refusal: 'revokedKey' });
+    expect(await caller(key)).toEqual({ kind: 'refused', reason: 'revokedKey' });
     expect(await caller(kept.key)).toMatchObject({ userId: 'user-1' });
     const { keys } = keyListSchema.parse((await call('listKeys')).body);
     expect(keys.map(({ id: each, revoked }) => [each, revoked])).toEqual([

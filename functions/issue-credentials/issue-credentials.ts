@@ -1,5 +1,5 @@
 /** Tickets for the socket, and API keys. */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { createKeySchema, keyQuerySchema, type OperationId } from '../../shared-types/index.ts';
 import { errorReply, httpHandler, type HttpHandler, type HttpReply } from '../adapters/http/http-handler.ts';
 import type { HttpRequest } from '../adapters/http/http-handler.ts';
