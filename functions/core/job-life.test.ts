@@ -11,6 +11,7 @@ import { createJobFailureHandler } from '../job-failure/job-failure.ts';
 import { createJobProgressHandler } from '../job-progress/job-progress.ts';
 import { createJobStartHandler } from '../job-start/job-start.ts';
 import { isTerminal } from './job.ts';
+import { statusOf } from './worker.ts';
 import { createDispatchWorld } from '../adapters/test-support/dispatch-world.ts';
 import { makeEvent, uuidOf, type Envelope } from './test-support/fixtures.ts';
 import type { Submitted } from './test-support/scripted-comfyui.ts';
@@ -130,7 +131,7 @@ test('ends once, whatever becomes of its events', async () => {
       expect(world.job(world.jobId)).toEqual(ended);
       expect(isTerminal(ended.status)).toBe(true);
       expect(await world.entriesOf(world.jobId)).toEqual([]);
-      expect(world.table.allWorkers().every(({ status }) => status === 'idle')).toBe(true);
+      expect(world.table.allWorkers().every((worker) => statusOf(worker) === 'idle')).toBe(true);
 
       const pushes = world.pusher.sent.map(({ message }) => message as JobPush);
       expectOneStory(pushes.slice(0, before));

@@ -1,22 +1,36 @@
 import { expect, test } from '@jest/globals';
+import { createFakeComfyUi } from '../adapters/comfyui/comfyui.fake.ts';
 import { createFakeTable } from '../adapters/dynamodb/fake-table.ts';
+import { createFakeCatalogueStore } from '../adapters/s3/catalogue-store.fake.ts';
 import { createFakeClock } from './test-support/fake-clock.ts';
 import { createSilentLogger, makeEvent, uuidOf, WORKER_ID } from './test-support/fixtures.ts';
 import { createMonitorStoppedHandler } from '../monitor-stopped/monitor-stopped.ts';
 import { createMonitorInitHandler } from '../monitor-init/monitor-init.ts';
+import { statusOf } from './worker.ts';
 
 const setUp = (addressPolicy: 'any' | 'private' | 'public' = 'private') => {
   const clock = createFakeClock();
   const table = createFakeTable(clock);
   const logger = createSilentLogger();
-  const dependencies = { ...table, addressPolicy, logger };
+  const comfyUi = createFakeComfyUi();
+  const dependencies = {
+    ...table,
+    comfyUi,
+    catalogues: createFakeCatalogueStore(),
+    clock,
+    addressPolicy,
+    logger,
+  };
   return {
     clock,
     table,
     logger,
     init: createMonitorInitHandler(dependencies),
     stopped: createMonitorStoppedHandler(dependencies),
-    worker: () => table.allWorkers()[0],
+    worker: () => {
+      const found = table.allWorkers()[0];
+      return found === undefined ? undefined : { ...found, status: statusOf(found) };
+    },
   };
 };
 const initialized = makeEvent('Monitor Initialized', { sequence: 1 });

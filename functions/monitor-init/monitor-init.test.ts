@@ -1,18 +1,42 @@
 /** Who may register what; the order of reports is tested in `core/monitors.test.ts`. */
 import { describe, expect, test } from '@jest/globals';
 import type { DetailOf } from '../../shared-types/index.ts';
+import { createFakeComfyUi } from '../adapters/comfyui/comfyui.fake.ts';
 import { createFakeTable } from '../adapters/dynamodb/fake-table.ts';
+import { createFakeCatalogueStore } from '../adapters/s3/catalogue-store.fake.ts';
 import { createFakeClock } from '../core/test-support/fake-clock.ts';
-import { BOOT_ID, createSilentLogger, makeEvent, WORKER_ID } from '../core/test-support/fixtures.ts';
+import {
+  BOOT_ID,
+  createSilentLogger,
+  makeDetail,
+  makeEvent,
+  WORKER_ID,
+} from '../core/test-support/fixtures.ts';
 import type { AddressPolicy } from '../core/worker-address.ts';
 import { createMonitorInitHandler } from './monitor-init.ts';
 
+const OBJECT_INFO = JSON.stringify({
+  KSampler: { input: { required: { seed: ['INT', { max: 5 }] } }, output: ['LATENT'], output_node: false },
+});
+
 const start = (addressPolicy: AddressPolicy = 'private') => {
-  const table = createFakeTable(createFakeClock());
+  const clock = createFakeClock();
+  const table = createFakeTable(clock);
   const logger = createSilentLogger();
-  const handle = createMonitorInitHandler({ workers: table.workers, addressPolicy, logger });
+  const comfyUi = createFakeComfyUi();
+  const catalogues = createFakeCatalogueStore();
+  comfyUi.setObjectInfo(OBJECT_INFO);
+  const handle = createMonitorInitHandler({
+    workers: table.workers,
+    comfyUi,
+    catalogues,
+    clock,
+    addressPolicy,
+    logger,
+  });
   const codes = () => logger.lines.map(({ code }) => code);
-  return { handle, table, codes, worker: () => table.workers.get(WORKER_ID) };
+  const worker = () => table.workers.get(WORKER_ID);
+  return { handle, table, codes, worker, comfyUi, catalogues, clock, logger };
 };
 
 const initialized = (detail: Partial<DetailOf<'Monitor Initialized'>> = {}) =>
@@ -31,10 +55,11 @@ test('a monitor announces its worker, once', async () => {
     workerId: WORKER_ID,
     clientId: 'monitor-pod-1',
     endpoint: 'http://10.0.3.17:8188',
-    status: 'idle',
+    condition: 'ready',
+    tags: [],
     bootId: BOOT_ID,
   });
-  expect(codes()).toEqual(['worker.registered']);
+  expect(codes()).toEqual(['worker.registered', 'catalogue.learnt', 'catalogue.learnt']);
 });
 
 describe('a worker is not registered at an address that the control plane must not call', () => {
@@ -69,4 +94,49 @@ test('a monitor cannot announce, or speak for, another worker', async () => {
   await handle({ ...makeEvent('Monitor Heartbeat', { sequence: 2 }), source: 'comfyui.pipeline' });
   expect(table.allWorkers()).toEqual([]);
   expect(codes()).toEqual(['event.poison', 'event.poison']);
+});
+
+describe('what a worker can run is learnt from its ComfyUI', () => {
+  test('once it is there, and is stored under the hash of its content', async () => {
+    const { handle, worker, catalogues, comfyUi, clock } = start();
+    comfyUi.answerNext('objectInfo', { kind: 'unavailable', message: 'starting' }, 2);
+    await handle(initialized({ tags: ['gpu', 'a', 'gpu'] }));
+    expect(clock.sleeps).toEqual([1000, 2000]);
+    const hash = (await worker())?.catalogueHash;
+    expect(hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(Object.keys(catalogues.catalogues.get(hash!)!.classes)).toEqual(['KSampler']);
+    expect((await worker())?.tags).toEqual(['a', 'gpu']);
+  });
+
+  test('though the dispatcher registered the worker first', async () => {
+    const { handle, table, worker } = start();
+    const { workerId, clientId, bootId, timestamp } = makeDetail('Monitor Initialized', { bootId: BOOT_ID });
+    await table.workers.register({
+      ...{ workerId, clientId, bootId, timestamp, sequence: 1 },
+      ...{ endpoint: 'http://10.0.3.17:8188', comfyuiVersion: null, tags: [] },
+    });
+    await handle(initialized());
+    expect((await worker())?.catalogueHash).not.toBeNull();
+  });
+
+  test.each([
+    ['does not say it', undefined],
+    ['says what is no JSON', '<html>'],
+    ['says nothing of nodes', '{"KSampler": 3}'],
+  ])('and stays unknown where it %s, without failing the event', async (_what, text) => {
+    const { handle, worker, comfyUi, codes } = start();
+    if (text === undefined) comfyUi.setReachable(false);
+    else comfyUi.setObjectInfo(text);
+    await handle(initialized());
+    expect((await worker())?.catalogueHash).toBeNull();
+    expect(codes()).toEqual(['worker.registered', 'catalogue.unknown']);
+  });
+
+  test('a store that fails leaves it unknown', async () => {
+    const { handle, table, worker, codes } = start();
+    table.fail('workers', 'setCatalogue', 1);
+    await handle(initialized());
+    expect((await worker())?.catalogueHash).toBeNull();
+    expect(codes()).toContain('catalogue.unknown');
+  });
 });

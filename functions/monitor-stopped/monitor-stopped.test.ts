@@ -12,6 +12,8 @@ import {
 } from '../core/test-support/fixtures.ts';
 import { createMonitorStoppedHandler } from './monitor-stopped.ts';
 
+const SLOT = { jobId: JOB_ID, attempt: 1, userId: 'user-1', assignedAt: START };
+
 const start = async () => {
   const { workers } = createFakeTable(createFakeClock());
   await workers.register(makeRegistration());
@@ -22,15 +24,15 @@ const start = async () => {
 test('a worker whose monitor stopped takes no more work', async () => {
   const { handle, workers } = await start();
   await handle(makeEvent('Monitor Stopped', { sequence: 8, bootId: BOOT_ID }));
-  expect(await workers.get(WORKER_ID)).toMatchObject({ status: 'stopped' });
-  expect(await workers.claim(WORKER_ID, JOB_ID, 1, START)).toBe(false);
+  expect(await workers.get(WORKER_ID)).toMatchObject({ condition: 'stopped' });
+  expect(await workers.claim(WORKER_ID, SLOT, 1)).toBe(false);
 });
 
 test('what it runs stays with it', async () => {
   const { handle, workers } = await start();
-  await workers.claim(WORKER_ID, JOB_ID, 1, START);
+  await workers.claim(WORKER_ID, SLOT, 1);
   await handle(makeEvent('Monitor Stopped', { sequence: 8, bootId: BOOT_ID }));
-  expect(await workers.get(WORKER_ID)).toMatchObject({ status: 'stopped', currentJobId: JOB_ID });
+  expect(await workers.get(WORKER_ID)).toMatchObject({ condition: 'stopped', held: [SLOT] });
 });
 
 test('the last words of a monitor that was replaced, or of another, change nothing', async () => {
@@ -40,5 +42,5 @@ test('the last words of a monitor that was replaced, or of another, change nothi
     ...makeEvent('Monitor Stopped', { sequence: 8, bootId: BOOT_ID }),
     source: 'comfyui.monitor.pod-2',
   });
-  expect(await workers.get(WORKER_ID)).toMatchObject({ status: 'idle' });
+  expect(await workers.get(WORKER_ID)).toMatchObject({ condition: 'ready' });
 });

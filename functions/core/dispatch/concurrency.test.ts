@@ -2,6 +2,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createDispatchWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
+import { statusOf } from '../worker.ts';
 import { dispatchPending } from './dispatch.ts';
 import { sweep } from './sweep.ts';
 
@@ -67,7 +68,7 @@ test('ten dispatchers give a hundred jobs to five workers: one attempt each, nev
       expect(new Set(world.comfyUi.posted.map(({ jobId }) => jobId)).size).toBe(100);
       expect(world.comfyUi.posted.every(({ attempt }) => attempt === 1)).toBe(true);
       expect(world.table.allJobs().every(({ status }) => status === 'completed')).toBe(true);
-      expect(world.table.allWorkers().every(({ status }) => status === 'idle')).toBe(true);
+      expect(world.table.allWorkers().every((worker) => statusOf(worker) === 'idle')).toBe(true);
     }),
     { numRuns: 4 },
   );
@@ -101,7 +102,8 @@ test('dispatchers, sweeps and answers that fail, interleaved: every job ends onc
       }
       expect(world.table.allJobs().map(({ status }) => status)).toEqual(Array(8).fill('completed'));
       expect(await world.table.allQueue()).toEqual([]);
-      expect(world.table.allWorkers().every(({ status }) => status === 'idle')).toBe(true);
+      expect(world.table.allShares().flatMap(({ active }) => active)).toEqual([]);
+      expect(world.table.allWorkers().every((worker) => statusOf(worker) === 'idle')).toBe(true);
     }),
     { numRuns: 15 },
   );

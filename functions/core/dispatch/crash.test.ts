@@ -117,10 +117,11 @@ const expectAllDone = async (world: DispatchWorld): Promise<void> => {
     expect(won).toHaveLength(job.status === 'completed' ? 1 : 0);
   }
   expect(await world.table.allQueue()).toEqual([]);
+  expect(world.table.allShares().flatMap(({ active }) => active)).toEqual([]);
   for (const worker of world.table.allWorkers()) {
     expect(worker).toMatchObject({
-      currentJobId: null,
-      status: world.silent.has(worker.workerId) ? 'lost' : 'idle',
+      held: [],
+      condition: world.silent.has(worker.workerId) ? 'lost' : 'ready',
     });
   }
 };

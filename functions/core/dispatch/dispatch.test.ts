@@ -8,11 +8,22 @@ import {
   type DispatchWorld,
 } from '../../adapters/test-support/dispatch-world.ts';
 import { makeAssignedJob, makeJob, uuidOf } from '../test-support/fixtures.ts';
+import { NO_NEEDS } from '../test-support/fixtures.ts';
+import { statusOf as statusOfWorker } from '../worker.ts';
 import { dispatchPending } from './dispatch.ts';
-import { START_GRACE_MS, sweep, UNREACHABLE_GRACE_MS, WORKER_LEASE_MS } from './sweep.ts';
+import { START_GRACE_MS, sweep, UNREACHABLE_MS, WORKER_LEASE_MS } from './sweep.ts';
 
-const statusOf = (world: DispatchWorld, workerId: string): string | undefined =>
-  world.table.allWorkers().find((worker) => worker.workerId === workerId)?.status;
+const statusOf = (world: DispatchWorld, workerId: string): string | undefined => {
+  const found = world.table.allWorkers().find((worker) => worker.workerId === workerId);
+  return found === undefined ? undefined : statusOfWorker(found);
+};
+
+const slotOf = (world: DispatchWorld, jobId: string) => ({
+  jobId,
+  attempt: 1,
+  userId: 'user-1',
+  assignedAt: world.clock.iso(),
+});
 
 /** The world's jobs, with one call of them changed. */
 const jobsWith = ({ table: { jobs } }: DispatchWorld, changed: Partial<JobStore>): JobStore => ({
@@ -62,7 +73,14 @@ describe('the order of dispatch', () => {
       const jobId = uuidOf(10_000 + index);
       const queuedAt = world.clock.iso(-index);
       await world.table.jobs.create(makeJob({ jobId, priority: 10, queuedAt, attempt: 1 }));
-      await world.table.queue.put({ jobId, priority: 10, queuedAt, notBefore: world.clock.iso(60_000) });
+      await world.table.queue.put({
+        jobId,
+        userId: 'user-1',
+        priority: 10,
+        queuedAt,
+        notBefore: world.clock.iso(60_000),
+        needs: NO_NEEDS,
+      });
     }
     const due = await world.addJob({ priority: 0 });
     expect(await dispatchPending(world.deps)).toMatchObject({ dispatched: 1 });
@@ -202,7 +220,7 @@ describe('what ComfyUI answers', () => {
     expect(await world.entriesOf(jobId)).toEqual([]);
     expect(world.table.allWorkers()[0]).toMatchObject({
       workerId: 'w1',
-      status: 'idle',
+      condition: 'ready',
       avoidUntil: world.clock.iso(30_000),
     });
   });
@@ -308,7 +326,14 @@ describe('failures around a dispatch', () => {
 });
 
 describe('entries that nothing waits for', () => {
-  const entry = (jobId: string, queuedAt: string) => ({ jobId, priority: 5, queuedAt, notBefore: null });
+  const entry = (jobId: string, queuedAt: string) => ({
+    jobId,
+    userId: 'user-1',
+    priority: 5,
+    queuedAt,
+    notBefore: null,
+    needs: NO_NEEDS,
+  });
 
   test.each([
     ['whose job ended', { status: 'completed', completedAt: '2026-11-22T09:00:00.000Z' }, -1000, 'removed'],
@@ -366,7 +391,10 @@ describe('the sweep', () => {
 
   test('leaves a healthy attempt alone', async () => {
     const { world, jobId } = await dispatched();
+    await pass(world, 60_000);
     const before = world.job(jobId);
+    // Its monitor has not said so yet, and ComfyUI has.
+    expect(before).toMatchObject({ status: 'running', startedAt: world.clock.iso(), attempt: 1 });
     for (let minute = 0; minute < 10; minute += 1) await pass(world, 60_000);
     expect(world.job(jobId)).toEqual(before);
   });
@@ -390,13 +418,13 @@ describe('the sweep', () => {
     world.silent.add('w1');
     world.clock.advance(WORKER_LEASE_MS + 1);
     await world.heartbeat();
-    world.table.fail('jobs', 'update', 1);
+    world.table.fail('jobs', 'update', 2);
     await sweep(world.deps);
     expect(statusOf(world, 'w1')).toBe('lost');
     expect(world.job(jobId).status).toBe('running');
     await sweep(world.deps);
     expect(world.job(jobId)).toMatchObject({ status: 'pending', failure: { reason: 'workerLost' } });
-    expect(world.table.allWorkers()[0]?.currentJobId).toBeNull();
+    expect(world.table.allWorkers()[0]?.held).toEqual([]);
   });
 
   test('a worker that stopped may finish what it runs, until it has been silent for its lease', async () => {
@@ -411,7 +439,7 @@ describe('the sweep', () => {
     });
     world.silent.add('w1');
     await pass(world, WORKER_LEASE_MS);
-    expect(world.job(jobId).status).toBe('assigned');
+    expect(world.job(jobId).status).toBe('running');
     await pass(world, 1);
     expect(world.job(jobId)).toMatchObject({ status: 'pending', failure: { reason: 'workerLost' } });
     expect(statusOf(world, 'w1')).toBe('stopped');
@@ -430,9 +458,9 @@ describe('the sweep', () => {
   test('a ComfyUI that cannot be asked keeps its job for five minutes and no longer', async () => {
     const { world, endpoint, jobId } = await dispatched();
     world.comfyUi.down.add(endpoint);
-    await pass(world, UNREACHABLE_GRACE_MS);
+    await pass(world, UNREACHABLE_MS);
     expect(world.job(jobId).status).toBe('assigned');
-    await pass(world, 1);
+    await pass(world, START_GRACE_MS);
     expect(world.job(jobId)).toMatchObject({ status: 'pending', failure: { reason: 'workerStalled' } });
   });
 
@@ -449,19 +477,19 @@ describe('the sweep', () => {
 
   test("a worker that claimed a job which another runs is freed, and the other's attempt goes on", async () => {
     const { world, jobId } = await dispatched();
-    await world.table.workers.claim('w2', jobId, 1, world.clock.iso());
+    await world.table.workers.claim('w2', slotOf(world, jobId), 1);
     await pass(world, START_GRACE_MS);
     expect(statusOf(world, 'w2')).toBe('idle');
-    expect(world.job(jobId)).toMatchObject({ status: 'assigned', workerId: 'w1', attempt: 1 });
+    expect(world.job(jobId)).toMatchObject({ status: 'running', workerId: 'w1', attempt: 1 });
   });
 
   test('a claim without assignment falls when its worker is lost, and harms no attempt of another', async () => {
     const { world, jobId } = await dispatched();
-    await world.table.workers.claim('w2', jobId, 1, world.clock.iso());
+    await world.table.workers.claim('w2', slotOf(world, jobId), 1);
     world.silent.add('w2');
     await pass(world, WORKER_LEASE_MS + 1);
     expect(statusOf(world, 'w2')).toBe('lost');
-    expect(world.job(jobId)).toMatchObject({ status: 'assigned', workerId: 'w1' });
+    expect(world.job(jobId)).toMatchObject({ status: 'running', workerId: 'w1', attempt: 1 });
   });
 
   test('an attempt whose outputs are being stored is not ended, only its worker is freed', async () => {
@@ -473,7 +501,7 @@ describe('the sweep', () => {
     world.silent.add('w1');
     await pass(world, WORKER_LEASE_MS + 1);
     expect(world.job(jobId).status).toBe('running');
-    expect(world.table.allWorkers()[0]).toMatchObject({ status: 'lost', currentJobId: null });
+    expect(world.table.allWorkers()[0]).toMatchObject({ condition: 'lost', held: [] });
   });
 
   test('an event that arrives while the sweep decides wins', async () => {
