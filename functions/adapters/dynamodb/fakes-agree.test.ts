@@ -4,11 +4,9 @@ import * as fc from 'fast-check';
 import type { FakeClock } from '../../core/test-support/fake-clock.ts';
 import { CLIENT_ID, uuidOf } from '../../core/test-support/fixtures.ts';
 import { emptyShare } from './share-release.ts';
-import { createFreshIds, createSetUp, useTable, type Stores } from '../test-support/contract-stores.ts';
+import { type Stores, useStores } from '../test-support/contract-stores.ts';
 
-const { table } = useTable();
-const setUpKind = createSetUp(table);
-const freshId = createFreshIds();
+const { setUpKind, freshId } = useStores();
 
 type World = Stores & { readonly clock: FakeClock };
 /** One call, for the worker or the user of that id; what it answers must be the same on both. */

@@ -4,12 +4,10 @@ import type { Job } from '../../core/job.ts';
 import type { JobIndex, TaskFilter } from '../../core/ports.ts';
 import { createFakeClock } from '../../core/test-support/fake-clock.ts';
 import { makeJob } from '../../core/test-support/fixtures.ts';
-import { createFreshIds, createSetUp, KINDS, storesOf, useTable } from '../test-support/contract-stores.ts';
+import { KINDS, storesOf, useStores } from '../test-support/contract-stores.ts';
 import { createJobIndex } from './job-index.ts';
 
-const { table } = useTable();
-const setUpKind = createSetUp(table);
-const freshId = createFreshIds();
+const { table, setUpKind, freshId } = useStores();
 
 const pageOf = async (index: JobIndex, userId: string, filter: TaskFilter) => {
   const answer = await index.list(userId, filter);

@@ -1,11 +1,9 @@
 /** The queue of each user and the share of each: the same on the table and in memory. */
 import { describe, expect, test } from '@jest/globals';
 import type { QueueEntry, UserShare } from '../../core/ports.ts';
-import { createFreshIds, createSetUp, KINDS, useTable } from '../test-support/contract-stores.ts';
+import { KINDS, useStores } from '../test-support/contract-stores.ts';
 
-const { table } = useTable();
-const setUpKind = createSetUp(table);
-const freshId = createFreshIds();
+const { setUpKind, freshId } = useStores();
 
 const charge = (jobId: string, more: { startMs?: number; cap?: number; chargedMs?: number } = {}) => ({
   jobId,

@@ -9,11 +9,9 @@ import {
   uuidOf,
   WORKER_ID,
 } from '../../core/test-support/fixtures.ts';
-import { createFreshIds, createSetUp, KINDS, useTable } from '../test-support/contract-stores.ts';
+import { KINDS, useStores } from '../test-support/contract-stores.ts';
 
-const { table } = useTable();
-const setUpKind = createSetUp(table);
-const freshId = createFreshIds();
+const { setUpKind, freshId } = useStores();
 
 const output = (n: number) => ({
   outputId: uuidOf(n),

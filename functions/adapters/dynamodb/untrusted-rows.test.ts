@@ -5,10 +5,9 @@ import { DEFAULT_TIMEOUT_SECONDS } from '../../../shared-types/index.ts';
 import type { Logger } from '../../core/ports.ts';
 import { createFakeClock } from '../../core/test-support/fake-clock.ts';
 import { makeJob, makeRegistration, START } from '../../core/test-support/fixtures.ts';
-import { createFreshIds, storesOf, useTable } from '../test-support/contract-stores.ts';
+import { storesOf, useStores } from '../test-support/contract-stores.ts';
 
-const { table } = useTable();
-const freshId = createFreshIds();
+const { table, freshId } = useStores();
 const stores = (logger?: Logger) => storesOf(table(), createFakeClock(), logger);
 
 const put = (Item: Record<string, unknown>) =>

@@ -7,17 +7,9 @@ import {
   uuidOf,
 } from '../../core/test-support/fixtures.ts';
 import { statusOf, type Assignment, type WorkerStatus } from '../../core/worker.ts';
-import {
-  createFreshIds,
-  createSetUp,
-  KINDS,
-  useTable,
-  type Stores,
-} from '../test-support/contract-stores.ts';
+import { KINDS, type Stores, useStores } from '../test-support/contract-stores.ts';
 
-const { table } = useTable();
-const setUpKind = createSetUp(table);
-const freshId = createFreshIds();
+const { setUpKind, freshId } = useStores();
 
 const report = (workerId: string, sequence: number, more = {}) => ({
   workerId,

@@ -41,33 +41,37 @@ export const storesOf = (table: Table, clock: FakeClock, logger?: Logger): Store
 };
 
 /** A table of this test file, there while its tests run. */
-export const useTable = (): { readonly table: () => Table } => {
+const useTable = (): (() => Table) => {
   let running: TestTable | undefined;
   beforeAll(async () => {
     running = await startTable();
   });
   afterAll(() => running?.stop());
-  return {
-    table: () => {
-      if (running === undefined) throw new Error('the table is there while tests run');
-      return running.table;
-    },
+  return () => {
+    if (running === undefined) throw new Error('the table is there while tests run');
+    return running.table;
   };
 };
 
-/** New stores of that kind, with a clock of their own. All of one kind on DynamoDB share the file's table. */
-export const createSetUp =
-  (table: () => Table) =>
-  (kind: string): Stores & { readonly clock: FakeClock } => {
-    const clock = createFakeClock();
-    return { clock, ...(kind === 'in memory' ? createFakeTable(clock) : storesOf(table(), clock)) };
-  };
-
 /** Tests share a table, so each has ids of its own. */
-export const createFreshIds = (): (() => string) => {
+const createFreshIds = (): (() => string) => {
   let serial = 0;
   return () => {
     serial += 1;
     return uuidOf(serial);
+  };
+};
+
+/** For a test file: its table, ids that no other of its tests has, and new stores of either kind. */
+export const useStores = () => {
+  const table = useTable();
+  return {
+    table,
+    freshId: createFreshIds(),
+    /** With a clock of their own. All of one kind on DynamoDB share the file's table. */
+    setUpKind: (kind: string): Stores & { readonly clock: FakeClock } => {
+      const clock = createFakeClock();
+      return { clock, ...(kind === 'in memory' ? createFakeTable(clock) : storesOf(table(), clock)) };
+    },
   };
 };
