@@ -40,7 +40,11 @@ const filterOf = ({ status, workflowId }: TaskFilter): Partial<QueryCommandInput
   };
 };
 
-/** @param filteredPage index items that are looked at in one read of a list with a filter, 1–1000 */
+/**
+ * A filter is applied after a page was read, so pages of a filtered list may be empty and are paid for all the same:
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.FilterExpression.html
+ * @param filteredPage index items that are looked at in one read of a list with a filter, 1–1000
+ */
 export const createJobIndex = ({
   table,
   logger,

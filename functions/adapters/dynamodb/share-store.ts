@@ -20,6 +20,10 @@ const RELEASE_TRIES = 50;
 
 type ShareRow = z.infer<typeof shareRowSchema>;
 
+/**
+ * `size` of a map is the number of its children, so the cap holds in the write itself:
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
+ */
 export const createShareStore = (options: StoreOptions): ShareStore => {
   const { table, clock, logger } = options;
   const { client, tableName: TableName } = table;

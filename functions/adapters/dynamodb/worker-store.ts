@@ -19,6 +19,10 @@ type Write = (words: {
   readonly set: Readonly<Record<string, unknown>>;
 };
 
+/**
+ * `size` of a map is the number of its children, so the depth holds in the write itself:
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
+ */
 export const createWorkerStore = ({ table, clock, logger }: StoreOptions): WorkerStore => {
   const { client, tableName: TableName } = table;
 
