@@ -20,4 +20,5 @@ export { readPush } from './client/read-push.ts';
 export type { TaskView } from './client/read-task.ts';
 export type { SocketLike, WebSocketConstructor } from './client/reconnecting-socket.ts';
 export type { TaskSubmission, Token } from './client/task-api.ts';
+export { ticketsFrom, type TicketOptions } from './client/tickets.ts';
 export { DEFAULT_TIMING, type ClientTiming } from './client/timing.ts';

@@ -280,6 +280,65 @@ describe('a Lambda authorizer', () => {
   });
 });
 
+describe('a Lambda authorizer without identity sources', () => {
+  const open = { ...simple, IdentitySource: [], AuthorizerResultTtlInSeconds: 0 };
+
+  test('is asked for every request, whether or not it carries credentials', async () => {
+    const get = await openLambda(open);
+    gateway.functions.on('auth', ({ headers }) => ({
+      isAuthorized: true,
+      context: { user: (headers as Record<string, string>)['authorization'] ?? 'nobody' },
+    }));
+    for (const authorization of ['', 'x', 'x']) await get('/a/1', authorization);
+    expect(gateway.functions.events('auth')).toHaveLength(3);
+    expect(gateway.functions.events('auth')[0]).toMatchObject({ identitySource: null });
+    const callers = gateway.functions
+      .events('f')
+      .map(({ requestContext }) => (requestContext as Record<string, unknown>)['authorizer']);
+    expect(callers).toEqual([
+      { lambda: { user: 'nobody' } },
+      { lambda: { user: 'x' } },
+      { lambda: { user: 'x' } },
+    ]);
+  });
+
+  test('guards its own routes and no others, with any method, and lets preflights by', async () => {
+    gateway = new Gateway();
+    gateway.functions.on('f', () => ({ statusCode: 204 }));
+    gateway.functions.on('auth', () => ({ isAuthorized: true, context: {} }));
+    const methods = ['PUT', 'PATCH', 'DELETE'];
+    const cors = {
+      AllowOrigins: ['http://a.example'],
+      AllowMethods: methods,
+      AllowHeaders: ['authorization'],
+    };
+    const { apiId, endpoint } = await gateway.api('HTTP', { CorsConfiguration: cors });
+    await gateway.stage(apiId, '$default');
+    const uri = { AuthorizerType: 'REQUEST', AuthorizerUri: integrationUri('auth') };
+    const authorizer = await gateway.create('Authorizer', { ApiId: apiId, ...uri, ...open });
+    const guard = { AuthorizationType: 'CUSTOM', AuthorizerId: authorizer.ref };
+    for (const method of methods) await gateway.route(apiId, `${method} /a/{id}`, 'f', guard);
+    await gateway.route(apiId, 'GET /open', 'f');
+    const origin = 'http://a.example';
+    for (const method of methods) {
+      const asked = { origin, 'access-control-request-method': method };
+      const preflight = await fetch(`${endpoint}/a/1`, { method: 'OPTIONS', headers: asked });
+      expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).toEqual([
+        204,
+        'PUT,PATCH,DELETE',
+      ]);
+      const response = await fetch(`${endpoint}/a/1`, { method, headers: { origin } });
+      expect([response.status, await response.text()]).toEqual([204, '']);
+      expect(response.headers.get('access-control-allow-origin')).toBe(origin);
+    }
+    expect((await fetch(`${endpoint}/open`)).status).toBe(204);
+    expect((await fetch(`${endpoint}/a/1`)).status).toBe(404);
+    expect(gateway.functions.events('auth').map(({ routeKey }) => routeKey)).toEqual(
+      methods.map((method) => `${method} /a/{id}`),
+    );
+  });
+});
+
 test('a preflight of a route that asks for authorization on every method meets the authorizer', async () => {
   gateway = new Gateway();
   const { apiId, endpoint } = await gateway.api('HTTP', { CorsConfiguration: { AllowOrigins: ['*'] } });

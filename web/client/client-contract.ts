@@ -26,8 +26,13 @@ export interface ClientCounters {
 export interface PipelineClientOptions {
   readonly apiUrl: string;
   readonly webSocketUrl: string;
-  /** Sent as bearer to the API and as `token` in the query of the socket. A function is asked each time. */
+  /** Sent as bearer to the API; a function is asked each time. It never goes into the address of the socket. */
   readonly token?: Token | undefined;
+  /**
+   * A one-time ticket for the socket, asked for anew at each handshake. By default one is fetched from the task API
+   * where there is a `token`, and none is used otherwise. See `ticketsFrom`.
+   */
+  readonly ticket?: (() => Promise<string>) | undefined;
   readonly WebSocket?: WebSocketConstructor | undefined;
   readonly fetch?: typeof fetch | undefined;
   /** Milliseconds; only differences matter. */

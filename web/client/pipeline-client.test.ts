@@ -10,6 +10,7 @@ import { startPushServer, type PushServer } from '../test-support/push-server.ts
 import { until } from '../test-support/until.ts';
 import type { PipelineClient, PipelineClientOptions } from './client-contract.ts';
 import type { JobState } from './job-model.ts';
+import { ticketsFrom } from './tickets.ts';
 import { createPipelineClient } from './pipeline-client.ts';
 
 /** On a busy machine a handshake takes long: only tests about polling may poll. */
@@ -357,18 +358,56 @@ test('a list of outputs that was cut is fetched whole from the task API', async 
   expect(latest(job)).toMatchObject({ status: 'completed', outputsTruncated: false });
 });
 
-describe('token', () => {
-  test('goes to the socket as query and to the API as bearer, and is asked for anew at each handshake', async () => {
+describe('credentials', () => {
+  const answerTickets = (): void => {
+    let made = 0;
+    server.onRequest = ({ path }) =>
+      path === '/api/v1/tickets'
+        ? { status: 201, body: { ticket: `t${(made += 1)}`, expires_at: '', web_socket_url: '' } }
+        : { status: 200, body: taskOf() };
+  };
+
+  test('a token goes to the API as bearer, and buys a new ticket for each handshake', async () => {
     let asked = 0;
-    const client = newClient({ token: () => `t ${(asked += 1)}` });
-    server.onRequest = () => ({ status: 200, body: taskOf() });
+    answerTickets();
+    const client = newClient({ token: () => `secret ${(asked += 1)}` });
     const job = followed(client);
     await ready(job);
     server.cut();
     await until(() => server.handshakes.length === 2);
     await client.getTask(JOB_ID);
-    expect(server.handshakes).toEqual(['/?token=t+1', '/?token=t+2']);
-    expect(server.requests[0]?.authorization).toBe('Bearer t 3');
+    expect(server.handshakes).toEqual(['/?ticket=t1', '/?ticket=t2']);
+    expect(server.requests.map(({ method, path, authorization }) => [method, path, authorization])).toEqual([
+      ['POST', '/api/v1/tickets', 'Bearer secret 1'],
+      ['POST', '/api/v1/tickets', 'Bearer secret 2'],
+      ['GET', `/api/v1/tasks/${JOB_ID}`, 'Bearer secret 3'],
+    ]);
+  });
+
+  test('tickets may come from elsewhere, and without token and ticket the socket is opened as it is', async () => {
+    answerTickets();
+    await ready(followed(newClient({ ticket: async () => 'a b' })));
+    await ready(followed(newClient({ ticket: ticketsFrom({ apiUrl: server.apiUrl }) })));
+    await ready(followed(newClient()));
+    expect(server.handshakes).toEqual(['/?ticket=a+b', '/?ticket=t1', '/']);
+    expect(server.requests).toMatchObject([{ path: '/api/v1/tickets', authorization: undefined }]);
+  });
+
+  test('a ticket that is refused is asked for again, and no socket is opened without one', async () => {
+    let refusals = 2;
+    server.onRequest = () => {
+      refusals -= 1;
+      return refusals >= 0
+        ? { status: 503, body: { error: 'not now' } }
+        : { status: 201, body: { ticket: 't' } };
+    };
+    await ready(followed(newClient({ token: 'x' })));
+    expect(server.handshakes).toEqual(['/?ticket=t']);
+  });
+
+  test.each([{}, { ticket: '' }, { ticket: 7 }, [], 'no json'])('%j is no ticket', async (body) => {
+    server.onRequest = () => ({ status: 201, body });
+    await expect(ticketsFrom({ apiUrl: server.apiUrl })()).rejects.toMatchObject({ code: 'badAnswer' });
   });
 });
 

@@ -15,13 +15,13 @@ import { applyTask, leavesGap, reduceJob } from './job-state.ts';
 import { readPush } from './read-push.ts';
 import type { TaskView } from './read-task.ts';
 import { createReconnectingSocket, type SocketState } from './reconnecting-socket.ts';
-import { createTaskApi, resolveToken, type TaskSubmission } from './task-api.ts';
+import { createTaskApi, type TaskSubmission } from './task-api.ts';
 import { DEFAULT_TIMING, type ClientTiming } from './timing.ts';
 
-const withToken = (url: string, token: string | undefined): string => {
-  if (token === undefined) return url;
+const withTicket = (url: string, ticket: string | undefined): string => {
+  if (ticket === undefined) return url;
   const target = new URL(url);
-  target.searchParams.set('token', token);
+  target.searchParams.set('ticket', ticket);
   return target.href;
 };
 
@@ -48,8 +48,9 @@ class Client implements PipelineClient {
     this.#downSince = this.#idleSince = this.#now();
     const { requestTimeoutMs } = this.#timing;
     this.#api = createTaskApi({ apiUrl, token, fetch: send, requestTimeoutMs, signal: this.#closing.signal });
+    const ticket = options.ticket ?? (token === undefined ? undefined : () => this.#api.createTicket());
     this.#socket = createReconnectingSocket({
-      url: async () => withToken(options.webSocketUrl, await resolveToken(options.token)),
+      url: async () => withTicket(options.webSocketUrl, await ticket?.()),
       WebSocket: options.WebSocket ?? globalThis.WebSocket,
       timing: this.#timing,
       random: options.random ?? Math.random,

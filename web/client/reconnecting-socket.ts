@@ -13,7 +13,7 @@ export type WebSocketConstructor = new (url: string) => SocketLike;
 export type SocketState = 'idle' | 'connecting' | 'open' | 'reconnecting';
 
 export interface ReconnectingSocketOptions {
-  /** Asked before each handshake: a token may have to be renewed. */
+  /** Asked before each handshake: a ticket opens the socket once. */
   readonly url: () => Promise<string>;
   readonly WebSocket: WebSocketConstructor | undefined;
   readonly timing: ClientTiming;

@@ -1,4 +1,4 @@
-/** The task API over fetch: POST /api/v1/tasks and GET /api/v1/tasks/{id}. */
+/** The task API over fetch: POST /api/v1/tasks, GET /api/v1/tasks/{id} and POST /api/v1/tickets. */
 import type { SubmitTaskResponse } from '../../shared-types/index.ts';
 import { ClientError, type ClientErrorCode } from './client-error.ts';
 import { fieldsOf, parseJson, textOf } from './guards.ts';
@@ -19,6 +19,8 @@ export interface TaskApi {
   submitTask(submission: TaskSubmission): Promise<SubmitTaskResponse>;
   /** @throws ClientError */
   getTask(id: string): Promise<TaskView>;
+  /** A ticket that opens the socket once, within 30 seconds. @throws ClientError */
+  createTicket(): Promise<string>;
 }
 
 export type Token = string | (() => string | Promise<string>);
@@ -113,7 +115,7 @@ export const createTaskApi = (options: TaskApiOptions): TaskApi => {
 
   const understood = <T>(value: T | undefined): T => {
     if (value !== undefined) return value;
-    const message = 'The task API answered something that is no task: check apiUrl';
+    const message = 'The task API answered something unexpected: check apiUrl';
     throw new ClientError('badAnswer', message, { retryable: false });
   };
 
@@ -125,6 +127,10 @@ export const createTaskApi = (options: TaskApiOptions): TaskApi => {
     },
     async getTask(id) {
       return understood(readTask(await request(`/api/v1/tasks/${encodeURIComponent(id)}`, {})));
+    },
+    async createTicket() {
+      const ticket = textOf(fieldsOf(await request('/api/v1/tickets', { method: 'POST' }))?.['ticket']);
+      return understood(ticket === '' ? undefined : ticket);
     },
   };
 };

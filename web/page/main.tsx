@@ -1,13 +1,15 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createPipelineClient } from '../client/pipeline-client.ts';
+import { ticketsFrom } from '../client/tickets.ts';
 import '../react/generate-client.css';
 import { App } from './app.tsx';
 import { loadPageConfig } from './page-config.ts';
 import './styles.css';
 
 const start = async (place: HTMLElement): Promise<void> => {
-  const client = createPipelineClient(await loadPageConfig(fetch));
+  const config = await loadPageConfig(fetch);
+  const client = createPipelineClient({ ...config, ticket: ticketsFrom(config) });
   window.addEventListener('online', () => client.reconnectNow());
   createRoot(place).render(
     <StrictMode>
