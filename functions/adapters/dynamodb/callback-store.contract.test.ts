@@ -65,11 +65,11 @@ describe.each(stores)('callbacks %s', (_where, make) => {
       makeCallback({ nextAttemptAt: early }),
       makeCallback({ nextAttemptAt: clock.iso(-1) }),
     ];
-    for (const callback of [late!, soon!, done!, later!]) await store.create(callback);
-    await store.replace(done!, { ...done!, status: 'delivered', nextAttemptAt: null });
+    for (const callback of [late, soon, done, later]) await store.create(callback);
+    await store.replace(done, { ...done, status: 'delivered', nextAttemptAt: null });
     const key = ({ jobId, callbackId }: Callback) => ({ jobId, callbackId });
-    expect(await store.due(clock.iso(-3_580_000), 10)).toEqual([key(soon!), key(late!)]);
-    expect(await store.due(clock.iso(-3_580_000), 1)).toEqual([key(soon!)]);
+    expect(await store.due(clock.iso(-3_580_000), 10)).toEqual([key(soon), key(late)]);
+    expect(await store.due(clock.iso(-3_580_000), 1)).toEqual([key(soon)]);
   });
 
   test('that ended can begin anew', async () => {
