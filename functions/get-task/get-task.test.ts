@@ -1,55 +1,35 @@
 import { describe, expect, test } from '@jest/globals';
-import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { MAX_ESCAPED_WORKFLOW_BYTES, taskSchema } from '../../shared-types/index.ts';
-import { createFakeTable } from '../adapters/dynamodb/fake-table.ts';
-import { createFakeWorkflowStore } from '../adapters/s3/workflow-store.fake.ts';
+import { createApiWorld, createCaller } from '../adapters/test-support/api-world.ts';
 import type { Job } from '../core/job.ts';
-import { createFakeClock } from '../core/test-support/fake-clock.ts';
-import { parseSubmission } from '../core/submission/parse-submission.ts';
-import {
-  createSilentLogger,
-  JOB_ID,
-  makeAssignedJob,
-  makeJob,
-  START,
-  uuidOf,
-} from '../core/test-support/fixtures.ts';
+import { entryOf } from '../core/queue-entry.ts';
+import { JOB_ID, makeAssignedJob, makeJob, PROMPT_ID, START, uuidOf } from '../core/test-support/fixtures.ts';
 import { createGetTaskHandler } from './get-task.ts';
 
 const WORKFLOW = '{"3":{"class_type":"KSampler","inputs":{"seed":18446744073709551615,"cfg":7.0}}}';
 
 const setUp = async (job: Job = makeJob(), workflow = WORKFLOW) => {
-  const table = createFakeTable(createFakeClock());
-  const workflows = createFakeWorkflowStore();
-  await table.jobs.create(job);
-  await workflows.put(JOB_ID, workflow);
-  const handler = createGetTaskHandler({ ...table, workflows, logger: createSilentLogger() });
-  const get = (id: string | undefined, sub = 'user-1') =>
-    handler({
-      requestContext: { authorizer: { jwt: { claims: { sub } } } },
-      ...(id === undefined ? {} : { pathParameters: { id } }),
-    } as unknown as APIGatewayProxyEventV2);
-  const task = async () => taskSchema.parse(JSON.parse((await get(JOB_ID)).body ?? ''));
-  return { table, get, task };
+  const world = createApiWorld();
+  await world.table.jobs.create(job);
+  await world.workflows.put(JOB_ID, workflow);
+  const call = createCaller(createGetTaskHandler(world.ports));
+  const get = (id: string | undefined, userId = 'user-1') =>
+    call('getTask', { userId, ...(id === undefined ? {} : { pathParameters: { id } }) });
+  const task = async () => taskSchema.parse((await get(JOB_ID)).json);
+  return { ...world, get, task };
 };
 
 describe('the task as the seed has it', () => {
   test('keeps every digit of the payload', async () => {
     const { get } = await setUp();
-    const { statusCode, body } = await get(JOB_ID);
-    expect(statusCode).toBe(200);
-    expect(body).toContain(`"payload":${WORKFLOW}`);
+    const { status, text } = await get(JOB_ID);
+    expect(status).toBe(200);
+    expect(text).toContain(`"payload":${WORKFLOW}`);
   });
 
-  test('the largest workflow that is accepted fits the 6 MB that Lambda may answer', async () => {
-    const quotes = String.raw`\"`.repeat(1_441_000);
-    const body = `{"workflow_id":"w","payload":{"1":{"class_type":"A","inputs":{"x":"${quotes}"}}}}`;
-    const submission = parseSubmission(body);
-    if (submission.kind !== 'ok') throw new Error(submission.message);
-    const { get } = await setUp(makeJob(), submission.workflowText);
-    const answer = Buffer.byteLength(JSON.stringify(await get(JOB_ID)));
-    expect(answer).toBeGreaterThan(MAX_ESCAPED_WORKFLOW_BYTES - 8192);
-    expect(answer).toBeLessThan(6_291_556);
+  test('is found whatever the case of its id', async () => {
+    const { get } = await setUp();
+    expect((await get(JOB_ID.toUpperCase())).status).toBe(200);
   });
 
   test('before the first dispatch', async () => {
@@ -68,6 +48,11 @@ describe('the task as the seed has it', () => {
       retry_count: 0,
       max_retries: 3,
       progress: 0,
+      attempts: [],
+      retry_of: null,
+      cancel_requested: false,
+      tags: [],
+      callback_url: null,
     });
   });
 
@@ -111,13 +96,110 @@ describe('the task as the seed has it', () => {
     const { task } = await setUp(makeAssignedJob({ status: 'failed', completedAt: START, failure }));
     expect(await task()).toMatchObject({ status: 'failed', error: 'Load Image: no such file' });
   });
+
+  test('whose workflow is not kept any more has none', async () => {
+    const { workflows, task } = await setUp();
+    workflows.workflows.clear();
+    expect((await task()).payload).toBeNull();
+  });
+});
+
+describe('a workflow too large for an answer', () => {
+  const filled = (bytes: number): string => `{"1":{"class_type":"A","inputs":{"x":"${'x'.repeat(bytes)}"}}}`;
+
+  test('is given by its URL', async () => {
+    const { get } = await setUp(makeJob(), filled(MAX_ESCAPED_WORKFLOW_BYTES));
+    const { json, text } = await get(JOB_ID);
+    expect(json).toMatchObject({ payload: null, payload_url: expect.stringMatching(/^https:/) });
+    expect(taskSchema.parse(json)).toEqual(json);
+    expect(text.length).toBeLessThan(8192);
+  });
+
+  test.each([
+    ['plain', filled(MAX_ESCAPED_WORKFLOW_BYTES - 4096)],
+    ['full of quotes', filled(0).replace('""', `"${String.raw`\"`.repeat(1_400_000)}"`)],
+  ])('is given whole while Lambda may answer it: %s', async (_what, workflow) => {
+    const { get } = await setUp(makeJob(), workflow);
+    const { text } = await get(JOB_ID);
+    expect(text.endsWith(`"payload":${workflow}}`)).toBe(true);
+    expect(Buffer.byteLength(JSON.stringify({ statusCode: 200, body: text }))).toBeLessThan(6_291_556);
+  });
+});
+
+describe('attempts', () => {
+  const ended = {
+    attempt: 1,
+    workerId: 'pod-0',
+    promptId: PROMPT_ID,
+    assignedAt: START,
+    startedAt: null,
+    endedAt: START,
+    outcome: 'failed' as const,
+    failure: { reason: 'workerLost' as const, message: 'the worker is lost', nodeId: '3' },
+  };
+
+  test('are the ended ones, and the one that runs', async () => {
+    const { task } = await setUp(makeAssignedJob({ status: 'running', attempt: 2, attempts: [ended] }));
+    expect((await task()).attempts).toEqual([
+      {
+        attempt: 1,
+        status: 'failed',
+        worker_id: 'pod-0',
+        prompt_id: PROMPT_ID,
+        assigned_at: START,
+        started_at: null,
+        ended_at: START,
+        error: 'the worker is lost',
+        reason: 'workerLost',
+        node_id: '3',
+      },
+      expect.objectContaining({
+        attempt: 2,
+        status: 'running',
+        worker_id: 'pod-1',
+        ended_at: null,
+        reason: null,
+      }),
+    ]);
+  });
+
+  test('name the last one once', async () => {
+    const failure = ended.failure;
+    const job = { status: 'failed', completedAt: START, failure } as const;
+    const listed = await setUp(makeAssignedJob({ ...job, attempts: [ended] }));
+    expect((await listed.task()).attempts).toHaveLength(1);
+    const unlisted = await setUp(makeAssignedJob(job));
+    expect((await unlisted.task()).attempts).toMatchObject([
+      { attempt: 1, status: 'failed', reason: 'workerLost', ended_at: START },
+    ]);
+  });
+});
+
+describe('what is before it', () => {
+  test('is its place in the queue', async () => {
+    const { table, task } = await setUp();
+    await table.queue.put(entryOf(makeJob({ jobId: uuidOf(1), priority: 9 })));
+    await table.queue.put(entryOf(makeJob()));
+    expect(await task()).toMatchObject({ queue_position: 2, eta_seconds: null });
+  });
+
+  test.each([
+    ['shares', 'list'],
+    ['workers', 'list'],
+    ['queue', 'list'],
+  ] as const)('is unknown while %s.%s fails, and the task is shown', async (port, method) => {
+    const { table, logger, task } = await setUp();
+    table.fail(port, method, 1);
+    expect(await task()).toMatchObject({ id: JOB_ID, queue_position: null, eta_seconds: null });
+    expect(logger.lines).toMatchObject([{ level: 'warn', code: 'task.no-outlook' }]);
+  });
 });
 
 describe('404 in the very same words', () => {
   test("for another user's task, for one that never was, and for what is no id", async () => {
     const { get } = await setUp();
     const other = await get(JOB_ID, 'user-2');
-    expect(other).toMatchObject({ statusCode: 404, body: expect.stringContaining('"error"') });
+    expect(other).toMatchObject({ status: 404, text: expect.stringContaining('"error"') });
     for (const id of [uuidOf(404), 'x', '', '__proto__', '../secrets', `${JOB_ID}#`, undefined]) {
       expect(await get(id)).toEqual(other);
     }
