@@ -9,7 +9,7 @@ import type { ENV } from '../shared-types/env-names.ts';
 /** The functions that API Gateway calls. */
 export type RequestFunction = ApiFunction | 'authorize-request' | 'connect' | 'disconnect' | 'subscribe';
 /** The functions that nothing but their schedule wakes. */
-export type ScheduledFunction = 'scale-workers' | 'reap-workers';
+export type ScheduledFunction = keyof typeof scheduledFunctions;
 /** The functions that are invoked asynchronously, and so end in a dead-letter queue. */
 export type AsyncFunction = EventConsumer | ScheduledFunction;
 /** Named as the folders in `functions/`. */
@@ -130,24 +130,8 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
   },
 };
 
-const scheduledFunctions: Readonly<Record<ScheduledFunction, FunctionSpec>> = {
-  'scale-workers': {
-    timeoutSeconds: 55,
-    memoryMb: 256,
-    env: ['tableName', 'workerPools', 'providerSecretArn'],
-    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
-    readsProviderSecret: true,
-    everyMinutes: 1,
-  },
-  'reap-workers': {
-    timeoutSeconds: 120,
-    memoryMb: 256,
-    env: ['tableName', 'workerPools', 'providerSecretArn'],
-    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
-    readsProviderSecret: true,
-    everyMinutes: 5,
-  },
-};
+/** Each has `everyMinutes`. */
+const scheduledFunctions = {} as const satisfies Readonly<Record<string, FunctionSpec>>;
 
 /** Of a function that reads and writes a few items. */
 const small = { timeoutSeconds: 29, memoryMb: 256 } as const;
@@ -179,7 +163,7 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
   'change-task': {
     ...small,
     env: ['tableName', 'eventBusName', 'webSocketApiEndpoint', 'workerAddressPolicy'],
-    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
     publishes: true,
     pushes: true,
   },
@@ -237,7 +221,6 @@ export const functionSpecs: Readonly<Record<FunctionName, FunctionSpec>> = {
   ...scheduledFunctions,
   ...requestFunctions,
 };
-export const eventFunctionNames = Object.keys(eventFunctions) as readonly EventConsumer[];
 export const asyncFunctionNames = Object.keys({
   ...eventFunctions,
   ...scheduledFunctions,

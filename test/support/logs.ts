@@ -3,9 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { functionNames } from '../../lib/function-specs.ts';
 import type { Pipeline } from './pipeline.ts';
 
-/** Connections need no token on one machine: this one is not deployed there. */
-const deployed = functionNames.filter((name) => name !== 'authorize-connection');
-
 export interface Logs {
   /** Lines of every function, each function's own in order. */
   readonly functions: readonly string[];
@@ -16,7 +13,7 @@ export interface Logs {
 export const readLogs = async ({ demo }: Pipeline): Promise<Logs> => {
   const files = await Promise.all(demo.monitors.map(({ logFile }) => readFile(logFile, 'utf8')));
   return {
-    functions: deployed.flatMap((name) => demo.aws.functionLogs(`local-comfyui-${name}`)),
+    functions: functionNames.flatMap((name) => demo.aws.functionLogs(`local-comfyui-${name}`)),
     monitors: files.flatMap((text) => text.split('\n')),
   };
 };
