@@ -8,10 +8,8 @@ import type { ENV } from '../shared-types/env-names.ts';
 
 /** The functions that API Gateway calls. */
 export type RequestFunction = ApiFunction | 'authorize-request' | 'connect' | 'disconnect' | 'subscribe';
-/** The functions that nothing but their schedule wakes. */
-export type ScheduledFunction = keyof typeof scheduledFunctions;
-/** The functions that are invoked asynchronously, and so end in a dead-letter queue. */
-export type AsyncFunction = EventConsumer | ScheduledFunction;
+/** The functions that the bus or a schedule invokes, asynchronously: they end in a dead-letter queue. */
+export type AsyncFunction = keyof (typeof eventFunctions & typeof scheduledFunctions);
 /** Named as the folders in `functions/`. */
 export type FunctionName = AsyncFunction | RequestFunction;
 export type EnvKey = keyof typeof ENV;
@@ -130,7 +128,7 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
   },
 };
 
-/** Each has `everyMinutes`. */
+/** The functions that nothing but their schedule wakes: each has `everyMinutes`. */
 const scheduledFunctions = {} as const satisfies Readonly<Record<string, FunctionSpec>>;
 
 /** Of a function that reads and writes a few items. */
