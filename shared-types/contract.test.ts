@@ -2,7 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import { readFileSync, readdirSync } from 'node:fs';
 import { MAX_EVENT_BYTES } from './event-base.ts';
 import { detailTypes, eventCatalogue, exampleOf, isDetailType, monitorSource } from './event-catalogue.ts';
-import { pushExamples, subscribeRequestExample } from './push-examples.ts';
+import {
+  pingRequestExample,
+  pushExamples,
+  subscribeRequestExample,
+  unsubscribeRequestExample,
+} from './push-examples.ts';
 import { pushMessageSchema, subscribeRequestSchema } from './push-messages.ts';
 import { submitTaskFieldsSchema } from './task-api.ts';
 
@@ -115,6 +120,8 @@ describe('push messages', () => {
 
   test('only a uuid is a job to subscribe to', () => {
     expect(subscribeRequestSchema.safeParse(subscribeRequestExample).success).toBe(true);
+    expect(unsubscribeRequestSchema.safeParse(unsubscribeRequestExample).success).toBe(true);
+    expect(pingRequestSchema.safeParse(pingRequestExample).success).toBe(true);
     for (const jobId of ['*', '', 'x', ['a'], { $ne: null }, null, 7, undefined]) {
       expect(subscribeRequestSchema.safeParse({ action: 'subscribe', jobId }).success).toBe(false);
     }

@@ -87,6 +87,13 @@ export const runningNodeSchema = z.looseObject({
 });
 export type RunningNode = z.infer<typeof runningNodeSchema>;
 
+/** How long something will take yet. The truth lies between both four times of five, as far as history tells. */
+export const etaSchema = z.looseObject({
+  lowSeconds: z.number().min(0),
+  highSeconds: z.number().min(0).describe('Not below lowSeconds.'),
+});
+export type Eta = z.infer<typeof etaSchema>;
+
 /** The progress of a whole attempt: one snapshot replaces the one before it. */
 export const progressSnapshot = {
   overallPercentage: z
@@ -98,6 +105,10 @@ export const progressSnapshot = {
   cachedNodes: z.number().int().min(0),
   totalNodes: z.number().int().min(0).describe('0 while the workflow is unknown.'),
   runningNodes: z.array(runningNodeSchema).max(64).describe('Parallel nodes are normal.'),
+  eta: etaSchema
+    .nullable()
+    .optional()
+    .describe('Until the end of the attempt; null or absent while there is nothing to estimate from.'),
 };
 
 /** A file that a node announced, as ComfyUI names it. Its identity is (nodeId, outputKey, index), never the name. */

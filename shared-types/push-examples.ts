@@ -20,11 +20,16 @@ const progress = {
   cachedNodes: progressEvent.cachedNodes,
   totalNodes: progressEvent.totalNodes,
   runningNodes: progressEvent.runningNodes,
+  eta: { lowSeconds: 4, highSeconds: 7 },
   message: 'Generating image using K-Sampler: 15/20 steps (75%)',
 };
 const broken = { nodeId: '1', nodeName: 'Load Image', nodeType: 'LoadImage' };
 
+const node = { nodeId: '3', nodeName: 'K-Sampler', nodeType: 'KSampler' };
+
 export const subscribeRequestExample = { action: 'subscribe', jobId };
+export const unsubscribeRequestExample = { action: 'unsubscribe', jobId };
+export const pingRequestExample = { action: 'ping' };
 
 export const pushExamples = {
   job_snapshot: {
@@ -41,6 +46,9 @@ export const pushExamples = {
     createdAt: '2026-11-22T10:00:00.000Z',
     startedAt: '2026-11-22T10:00:01.000Z',
     completedAt: null,
+    nodes: [{ ...node, state: 'executing', at: '2026-11-22T10:00:02.000Z', durationMs: null }],
+    queuePosition: null,
+    eta: { lowSeconds: 4, highSeconds: 7 },
   },
   job_started: {
     type: 'job_started',
@@ -51,6 +59,20 @@ export const pushExamples = {
     cachedNodes: 0,
   },
   job_progress: { type: 'job_progress', ...base, sequence: 4, ...progress },
+  job_nodes: {
+    type: 'job_nodes',
+    ...base,
+    sequence: 4,
+    nodes: [{ ...node, state: 'executed', at: '2026-11-22T10:00:09.000Z', durationMs: 7000 }],
+  },
+  job_preview: {
+    type: 'job_preview',
+    ...base,
+    sequence: 4,
+    nodeId: '3',
+    mimeType: 'image/jpeg',
+    image: '/9j/4AAQSkZJRgABAQ==',
+  },
   job_completed: {
     type: 'job_completed',
     ...base,
@@ -79,6 +101,7 @@ export const pushExamples = {
     delaySeconds: 10,
   },
   job_cancelled: { type: 'job_cancelled', ...base, sequence: 9, message: 'Cancelled' },
+  pong: { type: 'pong' },
   error: {
     type: 'error',
     code: 'notFound',
