@@ -8,7 +8,12 @@ import {
   subscribeRequestExample,
   unsubscribeRequestExample,
 } from './push-examples.ts';
-import { pushMessageSchema, subscribeRequestSchema } from './push-messages.ts';
+import {
+  pingRequestSchema,
+  pushMessageSchema,
+  subscribeRequestSchema,
+  unsubscribeRequestSchema,
+} from './push-messages.ts';
 import { submitTaskFieldsSchema } from './task-api.ts';
 
 const fixture = (name: string): string =>
@@ -135,6 +140,8 @@ describe('task submission', () => {
       priority: 5,
       session_id: 'default',
       max_retries: 3,
+      timeout_seconds: 1800,
+      tags: [],
     });
   });
 
@@ -147,6 +154,11 @@ describe('task submission', () => {
     [{ workflow_id: 'a', session_id: '../x' }, 'session_id'],
     [{ workflow_id: 'a', session_id: '..' }, 'session_id'],
     [{ workflow_id: 'a', max_retries: -1 }, 'max_retries'],
+    [{ workflow_id: 'a', timeout_seconds: 0 }, 'timeout_seconds'],
+    [{ workflow_id: 'a', timeout_seconds: 86_401 }, 'timeout_seconds'],
+    [{ workflow_id: 'a', callback_url: 'javascript:alert(1)' }, 'callback_url'],
+    [{ workflow_id: 'a', tags: ['two words'] }, 'tags'],
+    [{ workflow_id: 'a', inputs: [] }, 'inputs'],
   ])('%j is refused by a line that names %s', (body, field) => {
     const read = submitTaskFieldsSchema.safeParse(body);
     expect(read.success).toBe(false);

@@ -5,8 +5,8 @@ import { createFakeCallbackStore } from '../adapters/dynamodb/callback-store.fak
 import { createFakeTable } from '../adapters/dynamodb/fake-table.ts';
 import type { Job } from '../core/job.ts';
 import { createFakeClock } from '../core/test-support/fake-clock.ts';
-import { createSilentLogger, JOB_ID, makeEvent, makeJob } from '../core/test-support/fixtures.ts';
-import { createDeliverCallbacksHandler } from '../deliver-callbacks/deliver-callbacks.ts';
+import { createSilentLogger, JOB_ID, makeJob } from '../core/test-support/fixtures.ts';
+import { deliverDue, onTaskEnded } from '../core/callbacks/deliver-callback.ts';
 import { createCallbackLogHandler } from './callback-log.ts';
 
 const setUp = async (overrides: Partial<Job> = {}) => {
@@ -38,21 +38,20 @@ const setUp = async (overrides: Partial<Job> = {}) => {
     } as unknown as APIGatewayProxyEventV2);
     return { statusCode, body: JSON.parse(body ?? 'null') as unknown };
   };
-  return { call, clock, statuses, onEvent: createDeliverCallbacksHandler(deps) };
+  return { call, clock, statuses, deps };
 };
 
 const LIST = 'GET /api/v1/tasks/{id}/callbacks';
 const REDELIVER = 'POST /api/v1/tasks/{id}/callbacks/redeliver';
 const SECRET = 'GET /api/v1/callback-secret';
 const ROTATE = 'POST /api/v1/callback-secret/rotate';
-const SCHEDULE = { source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} };
 
 test('the log shows each attempt, from the event on and by the minute', async () => {
-  const { call, clock, statuses, onEvent } = await setUp();
+  const { call, clock, statuses, deps } = await setUp();
   statuses.push(500);
-  await onEvent(makeEvent('Task Completed', { jobId: JOB_ID }));
+  await onTaskEnded(JOB_ID, deps);
   clock.advance(60_000);
-  await onEvent(SCHEDULE);
+  await deliverDue(deps);
   const { statusCode, body } = await call(LIST);
   expect(statusCode).toBe(200);
   expect(callbackListSchema.parse(body).deliveries).toMatchObject([
