@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { MAX_ESCAPED_WORKFLOW_BYTES, taskSchema } from '../../shared-types/index.ts';
+import { MAX_ESCAPED_WORKFLOW_BYTES, taskSchema, timelineSchema } from '../../shared-types/index.ts';
 import { createApiWorld, createCaller } from '../adapters/test-support/api-world.ts';
 import type { Job } from '../core/job.ts';
 import { entryOf } from '../core/queue-entry.ts';
@@ -16,7 +16,9 @@ const setUp = async (job: Job = makeJob(), workflow = WORKFLOW) => {
   const get = (id: string | undefined, userId = 'user-1') =>
     call('getTask', { userId, ...(id === undefined ? {} : { pathParameters: { id } }) });
   const task = async () => taskSchema.parse((await get(JOB_ID)).json);
-  return { ...world, get, task };
+  const timeline = (id = JOB_ID, userId = 'user-1') =>
+    call('getTimeline', { userId, pathParameters: { id } });
+  return { ...world, get, task, timeline };
 };
 
 describe('the task as the seed has it', () => {
@@ -192,6 +194,49 @@ describe('what is before it', () => {
     table.fail(port, method, 1);
     expect(await task()).toMatchObject({ id: JOB_ID, queue_position: null, eta_seconds: null });
     expect(logger.lines).toMatchObject([{ level: 'warn', code: 'task.no-outlook' }]);
+  });
+});
+
+describe('the timeline', () => {
+  const transition = { nodeId: '3', nodeName: 'K-Sampler', nodeType: 'KSampler', at: START };
+
+  test('tells what happened, oldest first', async () => {
+    const { table, timeline } = await setUp(makeAssignedJob({ status: 'completed', completedAt: START }));
+    await table.timeline.append(JOB_ID, 1, 1, [{ ...transition, state: 'executing' }]);
+    const { status, json } = await timeline();
+    expect(status).toBe(200);
+    const { entries, truncated } = timelineSchema.parse(json);
+    expect(entries.map(({ what }) => what)).toEqual(['submitted', 'assigned', 'node_executing', 'completed']);
+    expect(truncated).toBe(false);
+  });
+
+  test('of a task with very many nodes of very long names fits into an answer, and says so', async () => {
+    const { table, timeline } = await setUp(makeAssignedJob());
+    const long = {
+      ...transition,
+      nodeName: '"'.repeat(256),
+      nodeType: 'x'.repeat(256),
+      state: 'executed',
+    } as const;
+    for (let n = 0; n < 100; n += 1)
+      await table.timeline.append(
+        JOB_ID,
+        1,
+        n,
+        Array.from({ length: 100 }, () => long),
+      );
+    const { json, text } = await timeline();
+    expect(Buffer.byteLength(JSON.stringify(text))).toBeLessThan(6_000_000);
+    const { entries, truncated } = timelineSchema.parse(json);
+    expect(entries.length).toBeGreaterThan(1000);
+    expect(truncated).toBe(true);
+  });
+
+  test("of another user's task is 404, in the words for one that never was and for what is no id", async () => {
+    const { timeline } = await setUp();
+    const other = await timeline(JOB_ID, 'user-2');
+    expect(other.status).toBe(404);
+    for (const id of [uuidOf(404), 'x', '', '__proto__']) expect(await timeline(id)).toEqual(other);
   });
 });
 

@@ -6,8 +6,9 @@ import type { Clock, JobStore, Logger, OutputStore, WorkflowStore } from '../cor
 import { findOwnTask, NO_SUCH_TASK } from '../core/submission/own-task.ts';
 import { NO_OUTLOOK, outlookOf, type OutlookDependencies, type TaskOutlook } from '../core/task-outlook.ts';
 import { taskViewOf } from '../core/task-view.ts';
+import { getTimeline, type TimelineDependencies } from './get-timeline.ts';
 
-export interface GetTaskDependencies extends OutlookDependencies {
+export interface GetTaskDependencies extends OutlookDependencies, TimelineDependencies {
   readonly jobs: JobStore;
   readonly outputs: OutputStore;
   readonly workflows: WorkflowStore;
@@ -45,10 +46,11 @@ const taskBody = async (job: Job, dependencies: GetTaskDependencies): Promise<st
   return JSON.stringify({ ...view, payload: null, payload_url });
 };
 
-/** GET /api/v1/tasks/{id} → the task of this user, or 404. */
+/** GET /api/v1/tasks/{id} and its timeline: of this user's task, or 404. */
 export const createGetTaskHandler = (dependencies: GetTaskDependencies): HttpHandler =>
-  httpHandler(dependencies.logger, async ({ userId, pathParameters }) => {
+  httpHandler(dependencies.logger, async ({ operation, userId, pathParameters }) => {
     const job = await findOwnTask(pathParameters['id'], userId, dependencies.jobs);
     if (job === undefined) return errorReply(404, NO_SUCH_TASK);
+    if (operation === 'getTimeline') return getTimeline(job, dependencies);
     return { status: 200, body: await taskBody(job, dependencies) };
   });

@@ -3,6 +3,7 @@ import { createJobStore } from '../adapters/dynamodb/job-store.ts';
 import { createOutputStore } from '../adapters/dynamodb/output-store.ts';
 import { createQueueStore } from '../adapters/dynamodb/queue-store.ts';
 import { createShareStore } from '../adapters/dynamodb/share-store.ts';
+import { createTimelineStore } from '../adapters/dynamodb/timeline-store.ts';
 import { createTable } from '../adapters/dynamodb/table.ts';
 import { createWorkerStore } from '../adapters/dynamodb/worker-store.ts';
 import { readEnvironment, required } from '../adapters/environment.ts';
@@ -24,6 +25,7 @@ export const handler = lazily(() => {
     queue: createQueueStore({ ...options, ids }),
     shares: createShareStore(options),
     workers: createWorkerStore(options),
+    timeline: createTimelineStore(options),
     clock,
     logger,
   });

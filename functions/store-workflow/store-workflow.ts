@@ -79,14 +79,8 @@ const list = async (
 /** PUT, GET and DELETE /api/v1/workflows/{id}, GET /api/v1/workflows. */
 export const createStoreWorkflowHandler = (dependencies: StoreWorkflowDependencies): HttpHandler =>
   httpHandler(dependencies.logger, (request) => {
-    switch (request.operation) {
-      case 'putWorkflow':
-        return put(request, dependencies);
-      case 'getWorkflow':
-        return get(request, dependencies);
-      case 'deleteWorkflow':
-        return remove(request, dependencies);
-      default:
-        return list(request, dependencies);
-    }
+    const { operation } = request;
+    if (operation === 'putWorkflow') return put(request, dependencies);
+    if (operation === 'getWorkflow') return get(request, dependencies);
+    return operation === 'deleteWorkflow' ? remove(request, dependencies) : list(request, dependencies);
   });

@@ -505,7 +505,12 @@ describe('a retry', () => {
       retryCount: 0,
       failure: null,
       retryOf: JOB_ID,
-      ...{ priority, timeoutSeconds, callbackUrl, needs, sessionId, fileCount: 1 },
+      priority,
+      timeoutSeconds,
+      callbackUrl,
+      needs,
+      sessionId,
+      fileCount: 1,
     });
     expect(world.workflows.workflows.get(uuidOf(1))).toBe(PAYLOAD);
     expect(world.workflows.files.get(uuidOf(1))).toEqual(files);

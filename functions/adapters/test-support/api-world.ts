@@ -80,7 +80,19 @@ export const createApiWorld = (outboundPolicy: AddressPolicy = 'public') => {
   };
 
   return {
-    ...{ clock, faults, table, workflows, uploads, storedWorkflows, catalogues, publisher, comfyUi, logger },
-    ...{ ports, submitPorts, addWorker, jobOf },
+    clock,
+    faults,
+    table,
+    workflows,
+    uploads,
+    storedWorkflows,
+    catalogues,
+    publisher,
+    comfyUi,
+    logger,
+    ports,
+    submitPorts,
+    addWorker,
+    jobOf,
   };
 };
