@@ -226,6 +226,9 @@ describe('at any call of a dispatch', () => {
       if (!cancelled) ({ kind } = await cancelJob({ jobId }, world.deps));
       world.faults.interleave(async () => undefined);
       expect(['cancelled', 'requested']).toContain(kind);
+      // Nobody has to wait for the sweep: what went into ComfyUI after the cancellation was taken out again.
+      const inComfyUi = world.comfyUi.live(world.endpointOf('w1')).map((prompt) => prompt.jobId);
+      expect({ call, inComfyUi }).toEqual({ call, inComfyUi: [neighbour] });
       await live(world, 6);
       expect({ call, status: world.job(jobId).status }).toEqual({ call, status: 'cancelled' });
       expect(endsOf(world, jobId)).toHaveLength(1);

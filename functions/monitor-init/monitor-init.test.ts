@@ -110,11 +110,7 @@ describe('what a worker can run is learnt from its ComfyUI', () => {
 
   test('though the dispatcher registered the worker first', async () => {
     const { handle, table, worker } = start();
-    const { workerId, clientId, bootId, timestamp } = makeDetail('Monitor Initialized', { bootId: BOOT_ID });
-    await table.workers.register({
-      ...{ workerId, clientId, bootId, timestamp, sequence: 1 },
-      ...{ endpoint: 'http://10.0.3.17:8188', comfyuiVersion: null, tags: [] },
-    });
+    await table.workers.register(makeRegistration());
     await handle(initialized());
     expect((await worker())?.catalogueHash).not.toBeNull();
   });

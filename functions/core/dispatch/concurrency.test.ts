@@ -3,42 +3,11 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createDispatchWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
 import { statusOf } from '../worker.ts';
+import { interleave } from '../test-support/interleave.ts';
 import { dispatchPending } from './dispatch.ts';
 import { sweep } from './sweep.ts';
 
 const DISPATCHERS = 10;
-
-/** A number from 0 up to `below`, decided by the seed. */
-const createPicker = (seed: number): ((below: number) => number) => {
-  let state = seed || 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-};
-
-/** Holds every call back, and lets them go one at a time, in an order that the seed decides. */
-const interleave = (world: DispatchWorld, seed: number): void => {
-  const pick = createPicker(seed);
-  const waiting: (() => void)[] = [];
-  let running = false;
-  const letOneGo = (): void => {
-    const [next] = waiting.splice(pick(waiting.length), 1);
-    next?.();
-    running = waiting.length > 0;
-    if (running) setImmediate(letOneGo);
-  };
-  world.faults.interleave(
-    () =>
-      new Promise((resolve) => {
-        waiting.push(resolve);
-        if (!running) setImmediate(letOneGo);
-        running = true;
-      }),
-  );
-};
 
 const expectOneEach = (world: DispatchWorld): void => {
   for (const { endpoint } of world.table.allWorkers()) {
@@ -62,7 +31,7 @@ test('ten dispatchers give a hundred jobs to five workers: one attempt each, nev
       const world = createDispatchWorld();
       for (let index = 0; index < 5; index += 1) await world.addWorker(`w${index}`);
       for (let index = 0; index < 100; index += 1) await world.addJob({ priority: index % 11 });
-      interleave(world, seed);
+      interleave(world.faults, seed);
       await drain(world, () => Array.from({ length: DISPATCHERS }, () => dispatchPending(world.deps)));
       expect(world.comfyUi.posted).toHaveLength(100);
       expect(new Set(world.comfyUi.posted.map(({ jobId }) => jobId)).size).toBe(100);
@@ -82,7 +51,7 @@ test('dispatchers, sweeps and answers that fail, interleaved: every job ends onc
       for (let index = 0; index < 3; index += 1) await world.addWorker(`w${index}`);
       for (let index = 0; index < 8; index += 1) await world.addJob({ max_retries: 10 });
       world.comfyUi.script(...outcomes);
-      interleave(world, seed);
+      interleave(world.faults, seed);
       for (let round = 0; round < 40; round += 1) {
         await Promise.all([
           ...Array.from({ length: 3 }, () => dispatchPending(world.deps)),

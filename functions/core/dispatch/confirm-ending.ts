@@ -7,10 +7,8 @@ import { endAttempt } from './end-attempt.ts';
 import { freeAttempt } from './give-back.ts';
 import { isNotWith } from './holding.ts';
 import type { DispatchDependencies } from './ports.ts';
-import { postpone } from './postpone.ts';
+import { ENDING_MS, postpone } from './postpone.ts';
 
-/** An interruption takes effect between two nodes, or steps of a sampler; then a worker counts as stuck. */
-export const ENDING_MS = 60_000;
 /** After the prompt is over, its monitor tells of it; from then on the history has to do. */
 export const EVENT_MS = 60_000;
 /** How long a ComfyUI that does not answer is asked. */

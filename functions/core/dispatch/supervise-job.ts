@@ -2,10 +2,10 @@
 import { isActive } from '../job-guards.ts';
 import type { Job } from '../job.ts';
 import type { Worker } from '../worker.ts';
-import { confirmEnding, ENDING_MS, UNREACHABLE_MS } from './confirm-ending.ts';
+import { confirmEnding, UNREACHABLE_MS } from './confirm-ending.ts';
 import { endAttempt } from './end-attempt.ts';
 import type { DispatchDependencies } from './ports.ts';
-import { moveOn, postpone } from './postpone.ts';
+import { ENDING_MS, moveOn, postpone } from './postpone.ts';
 import { settleUnheard } from './settle-unheard.ts';
 import { START_GRACE_MS } from './start-grace.ts';
 

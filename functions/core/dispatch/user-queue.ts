@@ -21,12 +21,11 @@ const isDue = ({ notBefore }: QueueEntry, now: number): boolean =>
 /** @param now milliseconds since the epoch, of the whole pass */
 export const createUserQueue = (userId: string, queue: QueueStore, now: number): UserQueue => {
   let read: QueueEntry[] = [];
-  let last: QueueEntry | undefined;
-  let atEnd = false;
+  const place: { last: QueueEntry | undefined; atEnd: boolean } = { last: undefined, atEnd: false };
   const readPage = async (): Promise<QueueEntry[]> => {
-    const page = await queue.list(userId, PAGE, last);
-    atEnd = page.length < PAGE;
-    last = page.at(-1) ?? last;
+    const page = await queue.list(userId, PAGE, place.last);
+    place.atEnd = page.length < PAGE;
+    place.last = page.at(-1) ?? place.last;
     const due = page.filter((entry) => isDue(entry, now));
     read.push(...due);
     return due;
@@ -34,13 +33,13 @@ export const createUserQueue = (userId: string, queue: QueueStore, now: number):
   return {
     peek: async (accepts) => {
       let found = read.find(accepts);
-      while (found === undefined && !atEnd) found = (await readPage()).find(accepts);
+      while (found === undefined && !place.atEnd) found = (await readPage()).find(accepts);
       return found;
     },
     drop: (entry) => {
       read = read.filter((each) => each !== entry);
     },
-    isEmpty: () => atEnd && last === undefined,
+    isEmpty: () => place.atEnd && place.last === undefined,
     waiting: () => read,
   };
 };

@@ -1,0 +1,229 @@
+/** What the sweep does with jobs of which nothing was heard for too long. */
+import { describe, expect, test } from '@jest/globals';
+import { createDispatchWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
+import type { Job, JobChange, JobPatch } from '../job.ts';
+import { dispatchPending } from './dispatch.ts';
+import { STORING_MS } from './supervise-job.ts';
+import { sweep } from './sweep.ts';
+
+const pass = async (world: DispatchWorld, ms: number): Promise<void> => {
+  world.clock.advance(ms);
+  await world.heartbeat();
+  await sweep(world.deps);
+};
+
+const set = async (world: DispatchWorld, jobId: string, patch: JobPatch): Promise<void> => {
+  await world.table.jobs.update({ guard: { jobId, statuses: ['assigned', 'running'] }, patch });
+};
+
+/** A job of 90 seconds runs on w1; another user's waits behind it in the same ComfyUI. */
+const twoOnOne = async (maxRetries = 3) => {
+  const world = createDispatchWorld({ prefetchDepth: 1 });
+  const endpoint = await world.addWorker('w1');
+  const jobId = await world.addJob({ timeoutSeconds: 90, max_retries: maxRetries });
+  world.clock.advance(1);
+  const behind = await world.addJob({ userId: 'neighbour' });
+  await dispatchPending(world.deps);
+  await set(world, jobId, { status: 'running', startedAt: world.clock.iso(), eventSequence: 1 });
+  return { world, endpoint, jobId, behind };
+};
+
+const worker = (world: DispatchWorld) => world.table.allWorkers()[0]!;
+const heldBy = (world: DispatchWorld): readonly string[] => worker(world).held.map(({ jobId }) => jobId);
+
+describe('a job that waits in the queue of ComfyUI', () => {
+  test('stays there for as long as it takes, and is looked for once a minute', async () => {
+    const { world, jobId, behind } = await twoOnOne();
+    await set(world, jobId, { dueAt: null });
+    for (let minute = 0; minute < 90; minute += 1) {
+      await pass(world, 60_000);
+      expect(world.job(behind)).toMatchObject({
+        status: 'assigned',
+        attempt: 1,
+        dueAt: world.clock.iso(60_000),
+      });
+    }
+    expect(heldBy(world)).toContain(behind);
+  });
+});
+
+describe('a job that takes too long', () => {
+  test('is ended in ComfyUI, and fails as timed out when its monitor is silent', async () => {
+    const { world, jobId, behind } = await twoOnOne();
+    await pass(world, 60_000);
+    expect(world.job(jobId).dueAt).toBe(world.clock.iso(30_000));
+    expect(world.comfyUi.ended).toEqual([]);
+    await pass(world, 30_000);
+    const { promptId } = world.job(jobId);
+    expect(world.comfyUi.ended).toEqual([promptId]);
+    expect(world.job(jobId)).toMatchObject({ status: 'running', endingReason: 'timeout' });
+    // It is over in ComfyUI: the monitor gets its minute, twice, and then the history decides.
+    await pass(world, 60_000);
+    expect(world.job(jobId).status).toBe('running');
+    await pass(world, 60_000);
+    expect(world.job(jobId)).toMatchObject({
+      status: 'failed',
+      failure: { reason: 'timeout' },
+      attempts: [{ outcome: 'failed', failure: { reason: 'timeout' } }],
+    });
+    expect(heldBy(world)).toEqual([behind]);
+    expect(world.job(behind)).toMatchObject({ status: 'running', attempt: 1 });
+  });
+
+  test('counts from the assignment where nobody said when it started', async () => {
+    const { world, jobId } = await twoOnOne();
+    await set(world, jobId, { startedAt: null });
+    await pass(world, 60_000);
+    await pass(world, 30_000);
+    expect(world.job(jobId).endingReason).toBe('timeout');
+  });
+
+  test('and ignores the interrupt quarantines its worker: what waited behind it goes elsewhere', async () => {
+    const { world, endpoint, jobId, behind } = await twoOnOne();
+    world.comfyUi.stuck.add(endpoint);
+    await pass(world, 60_000);
+    await pass(world, 30_000);
+    await pass(world, 59_999);
+    expect(worker(world).quarantined).toBe(false);
+    await pass(world, 1);
+    expect(worker(world)).toMatchObject({ quarantined: true, held: [] });
+    expect(world.job(jobId)).toMatchObject({ status: 'failed', failure: { reason: 'timeout' } });
+    expect(world.job(behind)).toMatchObject({ status: 'pending', failure: { reason: 'workerStalled' } });
+    // It would run as soon as the stuck one let go: it was taken out of the queue.
+    expect(world.comfyUi.live(endpoint).map((prompt) => prompt.jobId)).toEqual([jobId]);
+    expect(world.table.allShares().flatMap(({ active }) => active)).toEqual([]);
+    await world.addWorker('w2');
+    world.clock.advance(15_000);
+    await dispatchPending(world.deps);
+    expect(world.job(behind)).toMatchObject({ status: 'assigned', workerId: 'w2', attempt: 2 });
+  });
+
+  test('on a worker whose quarantine died half-way still lets the others go', async () => {
+    const { world, endpoint, jobId, behind } = await twoOnOne();
+    world.comfyUi.stuck.add(endpoint);
+    await pass(world, 60_000);
+    await pass(world, 30_000);
+    await world.table.workers.quarantine('w1', worker(world).bootId);
+    await set(world, jobId, { status: 'failed', completedAt: world.clock.iso(), dueAt: null });
+    await pass(world, 60_000);
+    expect(world.job(behind)).toMatchObject({ status: 'pending', failure: { reason: 'workerStalled' } });
+    expect(heldBy(world)).toEqual([]);
+  });
+
+  test('and was cancelled as well is cancelled when its worker is stuck', async () => {
+    const { world, endpoint, jobId } = await twoOnOne();
+    world.comfyUi.stuck.add(endpoint);
+    await pass(world, 60_000);
+    await pass(world, 30_000);
+    await set(world, jobId, { cancelRequestedAt: world.clock.iso() });
+    await pass(world, 60_000);
+    expect(world.job(jobId)).toMatchObject({ status: 'cancelled', failure: null });
+    expect(worker(world).quarantined).toBe(true);
+  });
+
+  test('on a pod that does not answer fails after five minutes', async () => {
+    const { world, endpoint, jobId } = await twoOnOne();
+    await pass(world, 90_000);
+    await pass(world, 1);
+    world.comfyUi.down.add(endpoint);
+    for (let minute = 0; minute < 6; minute += 1) await pass(world, 60_000);
+    expect(world.job(jobId)).toMatchObject({ status: 'failed', failure: { reason: 'timeout' } });
+  });
+
+  test('an event that arrives while it is decided wins', async () => {
+    const { world, jobId } = await twoOnOne();
+    await pass(world, 60_000);
+    let reads = 0;
+    const jobs = {
+      create: (job: Job) => world.table.jobs.create(job),
+      get: async (id: string) => {
+        const job = await world.table.jobs.get(id);
+        reads += id === jobId ? 1 : 0;
+        // The sweep of its worker reads it before: this is the reading that decides.
+        if (id === jobId && reads === 2) await set(world, jobId, { eventSequence: 5 });
+        return job;
+      },
+      update: (change: JobChange) => world.table.jobs.update(change),
+    };
+    world.clock.advance(30_000);
+    await world.heartbeat();
+    await sweep({ ...world.deps, jobs });
+    expect(world.job(jobId)).toMatchObject({ endingReason: null, eventSequence: 5 });
+  });
+});
+
+describe('a prompt that finished unheard', () => {
+  test('waits for its monitor, then is repeated', async () => {
+    const world = createDispatchWorld();
+    await world.addWorker('w1');
+    const jobId = await world.addJob();
+    await dispatchPending(world.deps);
+    world.comfyUi.finish(world.job(jobId).promptId!);
+    for (let minute = 0; minute < 4; minute += 1) await pass(world, 60_000);
+    expect(world.job(jobId).status).toBe('assigned');
+    await pass(world, 60_000);
+    expect(world.job(jobId)).toMatchObject({ status: 'pending', failure: { reason: 'vanished' } });
+  });
+});
+
+describe('outputs that are being stored', () => {
+  test('for too long fail the job', async () => {
+    const { world, jobId } = await twoOnOne();
+    const storingSince = world.clock.iso();
+    await set(world, jobId, { storingSince, dueAt: world.clock.iso(60_000) });
+    await pass(world, 60_000);
+    expect(world.job(jobId)).toMatchObject({
+      status: 'running',
+      dueAt: world.clock.iso(STORING_MS - 60_000),
+    });
+    await pass(world, STORING_MS - 60_001);
+    expect(world.job(jobId).status).toBe('running');
+    await pass(world, 1);
+    expect(world.job(jobId)).toMatchObject({
+      status: 'failed',
+      failure: { reason: 'internal', message: 'outputs could not be stored' },
+    });
+    expect(world.comfyUi.ended).toEqual([]);
+  });
+});
+
+describe('shares', () => {
+  test('lose what has left: an attempt that ended without a word, and a dispatch that died on its way', async () => {
+    const world = createDispatchWorld();
+    const ended = await world.addJob();
+    const waiting = await world.addJob();
+    await set(world, ended, {});
+    await world.table.jobs.update({
+      guard: { jobId: ended, statuses: ['pending'] },
+      patch: { status: 'failed', attempt: 1, completedAt: world.clock.iso() },
+    });
+    const claim = async (jobId: string): Promise<void> => {
+      const share = world.table.allShares()[0]!;
+      await world.table.shares.claim(share, { jobId, attempt: 1, chargedMs: 5, startMs: 0, cap: 9 });
+    };
+    await claim(ended);
+    await claim(waiting);
+    expect(world.table.allShares()[0]?.active).toHaveLength(2);
+    await sweep(world.deps);
+    expect(world.table.allShares()[0]?.active).toEqual([]);
+    expect(world.clock.sleeps).toEqual([15_000]);
+  });
+
+  test('keep what is on its way: a dispatch that goes on while the sweep waits', async () => {
+    const world = createDispatchWorld();
+    const jobId = await world.addJob();
+    await world.addWorker('w1');
+    const share = world.table.allShares()[0]!;
+    await world.table.shares.claim(share, { jobId, attempt: 1, chargedMs: 5, startMs: 0, cap: 9 });
+    const clock = {
+      ...world.clock,
+      now: () => world.clock.now(),
+      sleep: async () => {
+        const assignment = { jobId, attempt: 1, userId: 'user-1', assignedAt: world.clock.iso() };
+        await world.table.workers.claim('w1', assignment, 1);
+      },
+    };
+    await sweep({ ...world.deps, clock });
+    expect(world.table.allShares()[0]?.active).toHaveLength(1);
+  });
+});
