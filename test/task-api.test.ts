@@ -1,19 +1,19 @@
 /** The functions of the task API as they are deployed: real adapters, against servers of this process. */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { ENV, taskSchema, taskListSchema, createFileResponseSchema } from '../../shared-types/index.ts';
-import type { OperationId } from '../../shared-types/api-routes.ts';
-import { apiEvent, type ApiCall } from '../adapters/test-support/api-event.ts';
-import { startAwsServer, type AwsServer } from '../adapters/test-support/aws-server.ts';
-import { startTable, type TestTable } from '../adapters/test-support/dynalite-table.ts';
-import { startS3Server, type S3Server } from '../adapters/test-support/s3-server.ts';
-import { handler as changeTask } from '../change-task/handler.ts';
-import { handler as controlQueue } from '../control-queue/handler.ts';
-import { handler as createFile } from '../create-file/handler.ts';
-import { handler as getTask } from '../get-task/handler.ts';
-import { handler as listTasks } from '../list-tasks/handler.ts';
-import { handler as manageWorkers } from '../manage-workers/handler.ts';
-import { handler as storeWorkflow } from '../store-workflow/handler.ts';
-import { handler as submitTask } from './handler.ts';
+import { ENV, taskSchema, taskListSchema, createFileResponseSchema } from '../shared-types/index.ts';
+import type { OperationId } from '../shared-types/api-routes.ts';
+import { apiEvent, type ApiCall } from '../functions/adapters/test-support/api-event.ts';
+import { startAwsServer, type AwsServer } from '../functions/adapters/test-support/aws-server.ts';
+import { startTable, type TestTable } from '../functions/adapters/test-support/dynalite-table.ts';
+import { startS3Server, type S3Server } from '../functions/adapters/test-support/s3-server.ts';
+import { handler as changeTask } from '../functions/change-task/handler.ts';
+import { handler as controlQueue } from '../functions/control-queue/handler.ts';
+import { handler as createFile } from '../functions/create-file/handler.ts';
+import { handler as getTask } from '../functions/get-task/handler.ts';
+import { handler as listTasks } from '../functions/list-tasks/handler.ts';
+import { handler as manageWorkers } from '../functions/manage-workers/handler.ts';
+import { handler as storeWorkflow } from '../functions/store-workflow/handler.ts';
+import { handler as submitTask } from '../functions/submit-task/handler.ts';
 
 jest.setTimeout(60_000);
 
