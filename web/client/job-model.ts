@@ -1,9 +1,12 @@
 /** What is known of a job. */
 import type {
+  Eta,
   FailureReason,
   JobProgress,
   JobStatus,
   MissingOutput,
+  NodeRecord,
+  PushOf,
   StoredOutput,
 } from '../../shared-types/index.ts';
 
@@ -23,6 +26,9 @@ export interface JobRetry {
   readonly delaySeconds: number | null;
 }
 
+/** A picture of what is being made, as it came last. `image` is base64. */
+export type JobPreview = Pick<PushOf<'job_preview'>, 'nodeId' | 'mimeType' | 'image'>;
+
 export interface JobState {
   readonly jobId: string;
   readonly promptId: string | null;
@@ -37,6 +43,14 @@ export interface JobState {
   readonly progress: JobProgress | null;
   readonly totalNodes: number;
   readonly cachedNodes: number;
+  /** What each node of this attempt did, in the order in which they began. */
+  readonly nodes: readonly NodeRecord[];
+  /** How long it takes yet, waiting included, as of the last message; null while nobody can tell. */
+  readonly eta: Eta | null;
+  /** 1 is next; null unless it waits. */
+  readonly queuePosition: number | null;
+  /** Null where none came, and once the attempt is over. */
+  readonly preview: JobPreview | null;
   readonly message: string;
   readonly outputs: readonly StoredOutput[];
   readonly missingOutputs: readonly MissingOutput[];
@@ -61,6 +75,10 @@ export const initialJobState = (jobId: string): JobState => ({
   progress: null,
   totalNodes: 0,
   cachedNodes: 0,
+  nodes: [],
+  eta: null,
+  queuePosition: null,
+  preview: null,
   message: '',
   outputs: [],
   missingOutputs: [],

@@ -1,5 +1,5 @@
 /** How a message changes what is known of a job. Pure: same state and message, same answer. */
-import type { FailureReason, JobPush, PushMessage, PushOf } from '../../shared-types/index.ts';
+import type { Eta, FailureReason, JobPush, PushMessage, PushOf } from '../../shared-types/index.ts';
 import {
   initialJobState,
   isFinished,
@@ -8,11 +8,23 @@ import {
   type JobRetry,
   type JobState,
 } from './job-model.ts';
+import { mergeNodes } from './node-records.ts';
 import type { TaskView } from './read-task.ts';
 
-/** A push was lost before this one: its number is more than one above the last. */
-export const leavesGap = (state: JobState, push: PushMessage): boolean =>
-  push.type !== 'error' && push.type !== 'job_snapshot' && push.sequence > state.sequence + 1;
+type Addition = PushOf<'job_nodes' | 'job_preview'>;
+
+/** It carries the number of the state that it adds to, and takes no number of its own. */
+const isAddition = (push: JobPush): push is Addition =>
+  push.type === 'job_nodes' || push.type === 'job_preview';
+
+/**
+ * A push was lost before this one: its number is more than one above the last, or it adds to an attempt that was not
+ * heard of. What adds to the very next state may only have overtaken it.
+ */
+export const leavesGap = (state: JobState, push: PushMessage): boolean => {
+  if (push.type === 'error' || push.type === 'pong' || push.type === 'job_snapshot') return false;
+  return push.sequence > state.sequence + 1 || (isAddition(push) && push.attempt > state.attempt);
+};
 
 const RANKS: Readonly<Record<JobState['status'], number>> = {
   unknown: 0,
@@ -67,6 +79,8 @@ type Source = Pick<
   readonly error: string | null;
   /** Overall percentage, or null where unknown. */
   readonly percentage: number | null;
+  readonly queuePosition: number | null;
+  readonly eta: Eta | null;
 };
 
 /** The part that a snapshot and an answer of the task API have in common. */
@@ -86,6 +100,8 @@ const replaced = (before: JobState, source: Source): JobState => {
     failure: status === 'failed' ? (state.failure ?? failureOf({ message: error ?? 'Failed' })) : null,
     retry: queued ? retryOf(state, source.retryCount, source.attempt, source.maxRetries) : null,
     message: statusMessage(status, source.outputs.length, error),
+    eta: source.eta,
+    queuePosition: queued ? source.queuePosition : null,
     createdAt: source.createdAt,
     startedAt: source.startedAt,
     completedAt: source.completedAt,
@@ -94,7 +110,10 @@ const replaced = (before: JobState, source: Source): JobState => {
 
 const applySnapshot = (before: JobState, push: PushOf<'job_snapshot'>): JobState => {
   const percentage = push.progress?.overallPercentage ?? null;
-  const state = { ...replaced(before, { ...push, percentage }), sequence: push.sequence };
+  const eta = push.eta ?? push.progress?.eta ?? null;
+  const source = { ...push, percentage, eta, queuePosition: push.queuePosition ?? null };
+  const next = replaced(before, source);
+  const state = { ...next, nodes: mergeNodes(next.nodes, push.nodes ?? []), sequence: push.sequence };
   const outputsTruncated = push['outputsTruncated'] === true;
   if (push.progress === null || push.status === 'pending') return { ...state, outputsTruncated };
   const { totalNodes, cachedNodes, message } = push.progress;
@@ -111,6 +130,7 @@ const applyProgress = (state: JobState, push: PushOf<'job_progress'>): JobState 
   cachedNodes: push.cachedNodes,
   message: push.message,
   outputs: push.outputs ?? state.outputs,
+  eta: push.eta ?? null,
   failure: null,
   retry: null,
 });
@@ -136,14 +156,20 @@ const applyRetrying = (state: JobState, push: PushOf<'job_retrying'>): JobState 
   progress: null,
   message: push.message,
   outputs: [],
+  eta: null,
   failure: null,
   retry: { nextAttempt: push.nextAttempt, maxRetries: push.maxRetries, delaySeconds: push.delaySeconds },
 });
 
-const applyJobPush = (before: JobState, push: JobPush): JobState => {
+/** No estimate, place or picture outlives the run that it is about. */
+const NOT_RUNNING = { eta: null, queuePosition: null, preview: null } as const;
+const settled = (state: JobState): JobState =>
+  state.status === 'running' ? state : { ...state, preview: null, ...(isFinished(state) ? NOT_RUNNING : {}) };
+
+const applyJobPush = (before: JobState, push: Exclude<JobPush, Addition>): JobState => {
   if (push.type === 'job_snapshot') return applySnapshot(before, push);
   const { sequence, promptId, timestamp } = push;
-  const state = { ...freshAttempt(before, push.attempt), sequence, promptId };
+  const state = { ...freshAttempt(before, push.attempt), sequence, promptId, queuePosition: null };
   switch (push.type) {
     case 'job_started': {
       const { message, totalNodes, cachedNodes } = push;
@@ -181,8 +207,20 @@ const applyJobPush = (before: JobState, push: JobPush): JobState => {
   }
 };
 
+/** Nodes may come late and even after the end: each is merged by its own time. A picture is only of the last state. */
+const applyAddition = (state: JobState, push: Addition): JobState => {
+  if (push.attempt !== state.attempt) return state;
+  if (push.type === 'job_nodes') {
+    const nodes = mergeNodes(state.nodes, push.nodes);
+    return nodes === state.nodes ? state : { ...state, nodes };
+  }
+  if (state.status !== 'running' || push.sequence < state.sequence) return state;
+  const { nodeId, mimeType, image } = push;
+  return { ...state, preview: { nodeId, mimeType, image } };
+};
+
 /** The end stays as it is; only a longer list of its outputs may still come. */
-const applyAfterEnd = (state: JobState, push: JobPush): JobState => {
+const applyAfterEnd = (state: JobState, push: Exclude<JobPush, Addition>): JobState => {
   const same = push.type === 'job_snapshot' && push.status === state.status && push.attempt === state.attempt;
   return same && push.outputs.length > state.outputs.length
     ? { ...state, outputs: push.outputs, sequence: push.sequence }
@@ -194,7 +232,7 @@ const applyAfterEnd = (state: JobState, push: JobPush): JobState => {
  * what is known, or comes after the end.
  */
 export const reduceJob = (state: JobState, push: PushMessage): JobState => {
-  if (push.jobId !== state.jobId) return state;
+  if (push.type === 'pong' || push.jobId !== state.jobId) return state;
   if (push.type === 'error') {
     if (push.code !== 'notFound' || isFinished(state)) return state;
     return {
@@ -202,13 +240,17 @@ export const reduceJob = (state: JobState, push: PushMessage): JobState => {
       status: 'notFound',
       message: push.message,
       failure: failureOf({ message: push.message }),
+      ...NOT_RUNNING,
     };
   }
+  if (isAddition(push)) return applyAddition(state, push);
   const old = push.type === 'job_snapshot' ? push.sequence < state.sequence : push.sequence <= state.sequence;
   if (old) return state;
   if (isFinished(state)) return applyAfterEnd(state, push);
   // An attempt that was given up says nothing any more, but its number has been used.
-  return push.attempt < state.attempt ? { ...state, sequence: push.sequence } : applyJobPush(state, push);
+  return push.attempt < state.attempt
+    ? { ...state, sequence: push.sequence }
+    : settled(applyJobPush(state, push));
 };
 
 /** The task API shows no sequence, so its answer may only move the state forward. */
@@ -222,7 +264,11 @@ export const applyTask = (state: JobState, task: TaskView): JobState => {
   }
   if (task.attempt === state.attempt && RANKS[task.status] < RANKS[state.status]) return state;
   const source = { ...task, error: task.error === '' ? null : task.error, percentage: task.progress };
-  const next = { ...replaced(state, source), missingOutputs: task.missingOutputs, outputsTruncated: false };
+  const next = {
+    ...settled(replaced(state, source)),
+    missingOutputs: task.missingOutputs,
+    outputsTruncated: false,
+  };
   const keepsMessage = next.attempt === state.attempt && next.status === state.status && state.message !== '';
   return keepsMessage ? { ...next, message: state.message } : next;
 };

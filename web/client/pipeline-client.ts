@@ -160,6 +160,7 @@ class Client implements PipelineClient {
       this.#counters.ignored += 1;
       return;
     }
+    if (push.type === 'pong') return;
     if (push.type === 'error') this.#onRefusal(push);
     const job = push.jobId === undefined ? undefined : this.#jobs.get(push.jobId);
     if (job !== undefined) this.#onPush(job, push);
@@ -173,7 +174,7 @@ class Client implements PipelineClient {
     const after = reduceJob(before, push);
     if (after === before && push.type !== 'error' && push.type !== 'job_snapshot')
       this.#counters.dropped += 1;
-    if (after !== before && leavesGap(before, push)) {
+    if (!isFinished(before) && leavesGap(before, push)) {
       this.#counters.gaps += 1;
       if (job.askedAt === null && !isFinished(after)) this.#ask(job);
     }

@@ -1,9 +1,11 @@
 /** One WebSocket message → a push, or undefined. The server is trusted no more than any other peer. */
 import type {
+  Eta,
   FailureReason,
   JobProgress,
   JobPush,
   JobStatus,
+  NodeRecord,
   PushMessage,
   PushOf,
   RunningNode,
@@ -25,6 +27,8 @@ import { readPushMissing, readPushOutputs } from './read-outputs.ts';
 /** API Gateway sends at most 128 KB per message; ten times that is not ours. */
 const MAX_PUSH_LENGTH = 1_310_720;
 const MAX_RUNNING_NODES = 64;
+const MAX_NODE_RECORDS = 200;
+const MAX_PREVIEW_LENGTH = 33_000;
 
 export const JOB_STATUSES: readonly JobStatus[] = [
   'pending',
@@ -49,6 +53,9 @@ const REASONS: readonly FailureReason[] = [
   'internal',
 ];
 const ERROR_CODES = ['badRequest', 'notFound', 'tooManySubscriptions', 'internal'] as const;
+
+const NODE_STATES = ['executing', 'executed', 'cached'] as const;
+const PREVIEW_TYPES = ['image/jpeg', 'image/png'] as const;
 
 const readNode = (value: unknown): RunningNode | undefined => {
   const fields = fieldsOf(value);
@@ -79,8 +86,43 @@ const readProgress = (value: unknown): JobProgress | undefined => {
     cachedNodes: countOf(fields['cachedNodes']) ?? 0,
     totalNodes: countOf(fields['totalNodes']) ?? 0,
     runningNodes: listOf(fields['runningNodes'], readNode, MAX_RUNNING_NODES),
+    eta: readEta(fields['eta']),
     message: textOf(fields['message']) ?? '',
   };
+};
+
+/** Null where nothing can be estimated. */
+const readEta = (value: unknown): Eta | null => {
+  const fields = fieldsOf(value);
+  const lowSeconds = amountOf(fields?.['lowSeconds']);
+  if (lowSeconds === undefined) return null;
+  return { lowSeconds, highSeconds: Math.max(lowSeconds, amountOf(fields?.['highSeconds']) ?? 0) };
+};
+
+const readRecord = (value: unknown): NodeRecord | undefined => {
+  const fields = fieldsOf(value);
+  const nodeId = textOf(fields?.['nodeId']);
+  const state = oneOf(NODE_STATES, fields?.['state']);
+  const at = textOf(fields?.['at']) ?? '';
+  if (fields === undefined || nodeId === undefined || state === undefined || Number.isNaN(Date.parse(at)))
+    return undefined;
+  return {
+    nodeId,
+    nodeName: textOf(fields['nodeName']) ?? nodeId,
+    nodeType: textOf(fields['nodeType']) ?? '',
+    state,
+    at,
+    durationMs: amountOf(fields['durationMs']) ?? null,
+  };
+};
+const readRecords = (value: unknown): NodeRecord[] => listOf(value, readRecord, MAX_NODE_RECORDS);
+
+const readPreview = (fields: Fields, base: Pick<JobPush, keyof Base>): PushOf<'job_preview'> | undefined => {
+  const { image } = fields;
+  const mimeType = oneOf(PREVIEW_TYPES, fields['mimeType']);
+  const fits = typeof image === 'string' && image.length <= MAX_PREVIEW_LENGTH && /^[\w+/]+=*$/.test(image);
+  if (mimeType === undefined || !fits) return undefined;
+  return { type: 'job_preview', ...base, nodeId: textOf(fields['nodeId']) ?? null, mimeType, image };
 };
 
 const readBase = (fields: Fields): Pick<JobPush, keyof Base> | undefined => {
@@ -121,6 +163,9 @@ const readSnapshot = (
     createdAt: textOf(fields['createdAt']) ?? base.timestamp,
     startedAt: textOf(fields['startedAt']) ?? null,
     completedAt: textOf(fields['completedAt']) ?? null,
+    nodes: readRecords(fields['nodes']),
+    queuePosition: countOf(fields['queuePosition']) || null,
+    eta: readEta(fields['eta']),
     // Not in the contract of today, but the list may be cut here for the same reason as in job_completed.
     ...(fields['outputsTruncated'] === true ? { outputsTruncated: true } : {}),
   };
@@ -151,6 +196,12 @@ const readJobPush = (fields: Fields): JobPush | undefined => {
       const outputs = Array.isArray(fields['outputs']) ? { outputs: readPushOutputs(fields['outputs']) } : {};
       return { type: 'job_progress', ...base, ...progress, ...outputs };
     }
+    case 'job_nodes': {
+      const nodes = readRecords(fields['nodes']);
+      return nodes.length === 0 ? undefined : { type: 'job_nodes', ...base, nodes };
+    }
+    case 'job_preview':
+      return readPreview(fields, base);
     case 'job_completed':
       return {
         type: 'job_completed',
@@ -191,5 +242,6 @@ export const readPush = (data: unknown): PushMessage | undefined => {
   if (typeof data !== 'string' || data.length > MAX_PUSH_LENGTH) return undefined;
   const fields = fieldsOf(parseJson(data));
   if (fields === undefined) return undefined;
+  if (fields['type'] === 'pong') return { type: 'pong' };
   return fields['type'] === 'error' ? readError(fields) : readJobPush(fields);
 };

@@ -1,6 +1,6 @@
 /** An answer of the task API → what the client needs of it. */
-import type { JobStatus, MissingOutput, StoredOutput } from '../../shared-types/index.ts';
-import { countOf, fieldsOf, oneOf, percentageOf, textOf } from './guards.ts';
+import type { Eta, JobStatus, MissingOutput, StoredOutput } from '../../shared-types/index.ts';
+import { amountOf, countOf, fieldsOf, oneOf, percentageOf, textOf } from './guards.ts';
 import { readTaskMissing, readTaskOutputs } from './read-outputs.ts';
 import { JOB_STATUSES } from './read-push.ts';
 
@@ -17,6 +17,9 @@ export interface TaskView {
   readonly error: string;
   readonly retryCount: number;
   readonly maxRetries: number;
+  /** 1 is next; null unless it waits. */
+  readonly queuePosition: number | null;
+  readonly eta: Eta | null;
   readonly createdAt: string | null;
   readonly startedAt: string | null;
   readonly completedAt: string | null;
@@ -31,6 +34,7 @@ export const readTask = (value: unknown): TaskView | undefined => {
   const status = oneOf(JOB_STATUSES, fields?.['status']);
   if (fields === undefined || id === undefined || status === undefined) return undefined;
   const result = fieldsOf(fields['result']);
+  const etaSeconds = amountOf(fields['eta_seconds']);
   return {
     id,
     status,
@@ -41,6 +45,8 @@ export const readTask = (value: unknown): TaskView | undefined => {
     error: textOf(fields['error']) ?? '',
     retryCount: countOf(fields['retry_count']) ?? 0,
     maxRetries: countOf(fields['max_retries']) ?? 0,
+    queuePosition: countOf(fields['queue_position']) || null,
+    eta: etaSeconds === undefined ? null : { lowSeconds: etaSeconds, highSeconds: etaSeconds },
     createdAt: textOf(fields['created_at']) ?? null,
     startedAt: textOf(fields['started_at']) ?? null,
     completedAt: textOf(fields['completed_at']) ?? null,

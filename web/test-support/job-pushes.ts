@@ -32,6 +32,14 @@ export const taskOf = (changes: Partial<Task> = {}): Task => ({
   prompt_id: '7b8f2c52-2f5c-4e57-8f4b-2d6c0a3b9a01',
   attempt: 1,
   progress: 10,
+  queue_position: null,
+  eta_seconds: null,
+  timeout_seconds: 1800,
+  tags: [],
+  cancel_requested: false,
+  retry_of: null,
+  callback_url: null,
+  attempts: [],
   ...changes,
 });
 
