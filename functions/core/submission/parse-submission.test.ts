@@ -130,6 +130,13 @@ describe('a submission', () => {
     expect(refusal(sized(10 * 1024 * 1024 + 1))).toMatch(/^413 the workflow is larger than 10 MB/);
   });
 
+  test('a million values pass, and more, which would fill the memory, are 413', () => {
+    const listed = (count: number): string =>
+      body(`"payload":{"1":{"class_type":"A","inputs":{"x":[${'1,'.repeat(count)}1]}}}`);
+    expect(prepare(listed(999_000)).kind).toBe('ok');
+    expect(refusal(listed(1_000_000))).toMatch(/^413 the body holds more than a million values/);
+  });
+
   test('so many models that they do not fit into the queue are 413', () => {
     const inputs = Array.from({ length: 2000 }, (_, n) => `"m${n}":"${'x'.repeat(40)}${n}.safetensors"`);
     expect(refusal(body(`"payload":{"1":{"class_type":"A","inputs":{${inputs.join()}}}}`))).toMatch(/^413/);

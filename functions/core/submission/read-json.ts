@@ -4,11 +4,26 @@ import type * as z from 'zod';
 import { isJsonObject, type JsonObject } from '../workflow/json-value.ts';
 import { refuse, type Refusal } from './refusal.ts';
 
+/**
+ * Each number becomes an object of a hundred bytes: ten megabytes of `1,1,1…` would be more than a gigabyte. A workflow
+ * of ten thousand nodes has a tenth of this.
+ */
+const MAX_VALUES = 1_000_000;
+
+/** At least as many as there are values, for commas in texts count as well. */
+const hasTooManyValues = (text: string): boolean => {
+  let commas = 0;
+  for (let at = text.indexOf(','); at >= 0 && commas <= MAX_VALUES; at = text.indexOf(',', at + 1))
+    commas += 1;
+  return commas > MAX_VALUES;
+};
+
 /** @param what names the text in messages: `the body` */
 export const readJson = (
   text: string,
   what: string,
 ): { readonly kind: 'ok'; readonly value: unknown } | Refusal => {
+  if (hasTooManyValues(text)) return refuse(413, `${what} holds more than a million values; make it smaller`);
   try {
     return { kind: 'ok', value: parse(text) };
   } catch (error) {
