@@ -12,13 +12,16 @@ export type LaunchOutcome =
   | { readonly kind: 'refused' };
 
 const MINUTE_MS = 60_000;
-/** How long a provider is left alone after each refusal that the next minute would not change. */
+/**
+ * How long a provider is left alone after each refusal that the next minute would not change: after an unknown outcome
+ * longer than its row is reckoned with, so that the next launch goes elsewhere.
+ */
 const HOLD_MS: Readonly<Record<ProviderRefusal['kind'], number>> = {
   noCapacity: 0,
   rateLimited: 0,
   unauthorized: 10 * MINUTE_MS,
   rejected: 10 * MINUTE_MS,
-  unavailable: 3 * MINUTE_MS,
+  unavailable: 5 * MINUTE_MS,
 };
 const OVERPRICED_HOLD_MS = 30 * MINUTE_MS;
 /** A rate limit that asks for longer is a fault of the answer. */

@@ -72,8 +72,6 @@ const entrySchema = z.discriminatedUnion(
         .strictObject({
           /** `unix:///var/run/docker.sock` by default. */
           host: text.optional(),
-          /** Member of the provider secret: `X-Registry-Auth` for pulls. */
-          registryAuthSecret: text.optional(),
           products: z.array(dockerProduct).optional(),
           stopSeconds: whole(0, 15).optional(),
         })

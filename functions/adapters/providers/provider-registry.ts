@@ -1,0 +1,66 @@
+/** The providers of each pool, as the pools' configuration names them. */
+import { PipelineError } from '../../core/errors.ts';
+import type { Clock } from '../../core/ports.ts';
+import type { WorkerProvider } from '../../core/providers/worker-provider.ts';
+import type { PoolConfig, ProviderEntry } from '../../core/scaling/pool-config.ts';
+import type { PoolProviders } from '../../core/scaling/ports.ts';
+import { createDockerProvider } from './docker-provider.ts';
+import { createEcsProvider } from './ecs-provider.ts';
+import { createNovitaProvider } from './novita-provider.ts';
+import type { ProviderSecrets } from './provider-secrets.ts';
+import { createRunpodProvider } from './runpod-provider.ts';
+import { createStaticProvider } from './static-provider.ts';
+
+export interface RegistryOptions {
+  readonly pools: readonly PoolConfig[];
+  readonly secrets: ProviderSecrets;
+  readonly clock: Clock;
+}
+
+type Present<T> = { readonly [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Without the members that are undefined, which an optional property must not be. */
+const present = <T extends object>(options: T): Present<T> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Present<T>;
+
+const keyOf = (secrets: ProviderSecrets, member: string) => async (): Promise<string> => {
+  const key = (await secrets())[member];
+  if (key !== undefined) return key;
+  throw new PipelineError('provider-secret.member-missing', `the provider secret has no ${member}`, {
+    retryable: false,
+  });
+};
+
+const createProvider = (entry: ProviderEntry, { secrets, clock }: RegistryOptions): WorkerProvider => {
+  switch (entry.provider) {
+    case 'static':
+      return createStaticProvider();
+    case 'docker': {
+      const { products, ...options } = entry.options;
+      const places = products?.map((product) => present(product));
+      return createDockerProvider({ ...present({ ...options, products: places }), clock });
+    }
+    case 'ecs': {
+      const { products, ...options } = entry.options;
+      const definitions = products.map((product) => present(product));
+      return createEcsProvider({ ...present(options), products: definitions, clock });
+    }
+    case 'novita': {
+      const { apiKeySecret, ...options } = entry.options;
+      return createNovitaProvider({ ...present(options), apiKey: keyOf(secrets, apiKeySecret), clock });
+    }
+    case 'runpod': {
+      const { apiKeySecret, ...options } = entry.options;
+      return createRunpodProvider({ ...present(options), apiKey: keyOf(secrets, apiKeySecret), clock });
+    }
+  }
+};
+
+/** Makes each provider once; no provider and no secret is asked before its first call. */
+export const createProviderRegistry = (options: RegistryOptions): PoolProviders =>
+  new Map(
+    options.pools.map(({ name, providers }) => [
+      name,
+      new Map(providers.map((entry) => [entry.id, createProvider(entry, options)])),
+    ]),
+  );
