@@ -8,8 +8,8 @@ import { createFakeClock } from '../core/test-support/fake-clock.ts';
 import {
   BOOT_ID,
   createSilentLogger,
-  makeDetail,
   makeEvent,
+  makeRegistration,
   WORKER_ID,
 } from '../core/test-support/fixtures.ts';
 import type { AddressPolicy } from '../core/worker-address.ts';

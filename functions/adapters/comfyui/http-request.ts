@@ -93,8 +93,13 @@ const bodyHeaders = (body: string | StreamedBody | undefined): Readonly<Record<s
  * the stream.
  */
 const writeBody = (request: ClientRequest, body: string | StreamedBody | undefined): void => {
-  if (body === undefined || typeof body === 'string') request.end(body);
-  else pipeline(body.stream, request, () => undefined);
+  if (body === undefined || typeof body === 'string') {
+    request.end(body);
+    return;
+  }
+  // By itself the pipeline would end the request without a reason.
+  body.stream.once('error', (error) => request.destroy(error));
+  pipeline(body.stream, request, () => undefined);
 };
 
 /**
