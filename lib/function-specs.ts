@@ -43,8 +43,9 @@ export interface FunctionSpec {
 
 const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
   'monitor-init': {
-    timeoutSeconds: 30,
-    memoryMb: 256,
+    // Reads up to 32 MB of /object_info, and waits for a ComfyUI that has just started.
+    timeoutSeconds: 150,
+    memoryMb: 1024,
     env: ['tableName', 'workflowBucketName', 'workerAddressPolicy'],
     tableActions: ['GetItem', 'UpdateItem'],
     workflowActions: ['PutObject'],
@@ -96,8 +97,9 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
     pushes: true,
   },
   dispatch: {
-    timeoutSeconds: 120,
-    memoryMb: 512,
+    // Waits a minute for a retry, serves the queue for another, and may then be busy with the files of its last job.
+    timeoutSeconds: 300,
+    memoryMb: 1024,
     env: [
       'tableName',
       'workflowBucketName',
