@@ -48,4 +48,5 @@ export const newJob = (request: JobRequest, now: string): Job => ({
   failure: null,
   endedByEventId: null,
   connections: [],
+  previewConnections: [],
 });
