@@ -110,6 +110,8 @@ export interface Job {
   readonly endedByEventId: string | null;
   /** Connections that follow the job. */
   readonly connections: readonly string[];
+  /** Those of them that asked for pictures while sampling. */
+  readonly previewConnections: readonly string[];
 }
 
 /** What must still hold for a change to apply; everything named is compared in one conditional write. */
@@ -125,7 +127,10 @@ export interface JobGuard {
 }
 
 export type JobPatch = Partial<
-  Omit<Job, 'jobId' | 'revision' | 'updatedAt' | 'connections' | 'earlyOutputs' | 'attempts'>
+  Omit<
+    Job,
+    'jobId' | 'revision' | 'updatedAt' | 'connections' | 'previewConnections' | 'earlyOutputs' | 'attempts'
+  >
 > & {
   /** Appended to `attempts`. */
   readonly addAttempt?: EndedAttempt;

@@ -41,7 +41,12 @@ export interface JobStore {
 /** Which connection follows which job; kept on both, so that either side can be cleaned up. */
 export interface SubscriptionStore {
   /** Adds the connection to the job of that user and answers the job as it then is. */
-  subscribe(jobId: string, userId: string, connectionId: string): Promise<Job | undefined>;
+  subscribe(
+    jobId: string,
+    userId: string,
+    connectionId: string,
+    previews?: boolean,
+  ): Promise<Job | undefined>;
   unsubscribe(jobId: string, connectionId: string): Promise<void>;
 }
 
@@ -56,6 +61,7 @@ export interface ConnectionStore {
   get(connectionId: string): Promise<Connection | undefined>;
   /** Records that the connection follows the job; `full` when it follows `max` others already. */
   addJob(connectionId: string, jobId: string, max: number): Promise<'added' | 'full' | 'gone'>;
+  removeJob(connectionId: string, jobId: string): Promise<void>;
   remove(connectionId: string): Promise<void>;
 }
 

@@ -90,7 +90,13 @@ describe('Node Executing and Node Executed', () => {
       ...(node?.durationMs === undefined ? {} : { durationMs: node.durationMs }),
     });
     expect(await job()).toEqual(before);
-    expect(pusher.sent).toEqual([]);
+    // Each delivery tells the followers: a record replaces the one of the same node.
+    const told = pusher.sent.filter(({ connectionId }) => connectionId === 'connection-1');
+    expect(told.map(({ message }) => message)).toMatchObject([
+      { type: 'job_nodes', sequence: before.revision, nodes: [{ state: 'executed' }] },
+      { type: 'job_nodes', sequence: before.revision, nodes: [{ state: 'executing' }] },
+      { type: 'job_nodes', sequence: before.revision, nodes: [{ state: 'executed' }] },
+    ]);
   });
 
   test('of another attempt, another worker or no job are dropped', async () => {

@@ -2,8 +2,10 @@ import type { DetailOf } from '../../shared-types/index.ts';
 import { eventHandler, type LambdaHandler } from '../adapters/lambda/event-handler.ts';
 import { pushToFollowers, type FollowersDependencies } from '../core/followers.ts';
 import { progressChange, progressOf } from '../core/job-events.ts';
+import { nodeRecordOf } from '../core/node-records.ts';
 import type { JobStore, NodeTransition, TimelineStore } from '../core/ports.ts';
 import { progressPush } from '../core/progress-push.ts';
+import { pushBase } from '../core/push-base.ts';
 
 export interface JobProgressDependencies extends FollowersDependencies {
   readonly jobs: JobStore;
@@ -52,6 +54,9 @@ const recordTransitions = async (
     return;
   }
   await deps.timeline.append(detail.jobId, detail.attempt, detail.sequence, transitions);
+  // No new state: the push adds to the one that the job has, and bears its sequence.
+  const nodes = transitions.map(nodeRecordOf);
+  await pushToFollowers(job, { type: 'job_nodes', ...pushBase(job), nodes }, deps);
 };
 
 /** Node Progress Update moves the job on; Node Executing and Node Executed write its timeline. */

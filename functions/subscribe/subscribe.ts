@@ -1,11 +1,8 @@
 import { routeHandler, type RouteHandler } from '../adapters/web-socket/route-handler.ts';
-import type { Logger } from '../core/ports.ts';
 import { subscribe, type SubscribeDependencies } from '../core/subscription/subscribe.ts';
 
-/** Routes `subscribe` and `$default`: anything but a subscribe request is answered with an `error` push. */
-export const createSubscribeHandler = (
-  dependencies: SubscribeDependencies & { readonly logger: Logger },
-): RouteHandler =>
+/** Routes `subscribe` and `$default` (`unsubscribe`, `ping`): anything else is answered with an `error` push. */
+export const createSubscribeHandler = (dependencies: SubscribeDependencies): RouteHandler =>
   routeHandler(dependencies.logger, async ({ connectionId, body }) => {
     await subscribe(body, connectionId, dependencies);
     return 200;

@@ -21,6 +21,12 @@ export const createFakeConnectionStore = (): FakeConnectionStore => {
       connections.set(connectionId, { ...connection, jobIds: [...connection.jobIds, jobId] });
       return 'added';
     },
+    removeJob: async (connectionId, jobId) => {
+      const connection = connections.get(connectionId);
+      if (connection === undefined) return;
+      const jobIds = connection.jobIds.filter((id) => id !== jobId);
+      connections.set(connectionId, { ...connection, jobIds });
+    },
     remove: async (connectionId) => {
       connections.delete(connectionId);
     },

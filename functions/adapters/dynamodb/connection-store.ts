@@ -51,6 +51,19 @@ export const createConnectionStore = ({
       if (added !== undefined) return 'added';
       return (await get(connectionId)) === undefined ? 'gone' : 'full';
     },
+    removeJob: async (connectionId, jobId) => {
+      await whenConditionHolds(
+        client.send(
+          new UpdateCommand({
+            TableName,
+            Key: connectionKey(connectionId),
+            ConditionExpression: 'attribute_exists(pk)',
+            UpdateExpression: 'DELETE jobIds :jobs',
+            ExpressionAttributeValues: { ':jobs': new Set([jobId]) },
+          }),
+        ),
+      );
+    },
     remove: async (connectionId) => {
       await client.send(new DeleteCommand({ TableName, Key: connectionKey(connectionId) }));
     },

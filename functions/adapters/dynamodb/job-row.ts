@@ -79,6 +79,10 @@ const jobRowSchema = z.object({
   failure: failureSchema.nullable(),
   endedByEventId: text.nullable(),
   // DynamoDB has no empty sets: no connection means no attribute.
+  previewConnections: z
+    .set(text)
+    .optional()
+    .transform((set) => [...(set ?? [])]),
   connections: z
     .set(text)
     .optional()
@@ -93,10 +97,16 @@ export const jobKey = (jobId: string) => ({ pk: `JOB#${jobId}`, sk: 'JOB' });
 /** @throws PipelineError `row.invalid` */
 export const jobOfRow = (row: Readonly<Record<string, unknown>>): Job => readRow(jobRowSchema, row);
 
-export const rowOfJob = ({ connections, dueAt, ...job }: Job): Record<string, unknown> => ({
+export const rowOfJob = ({
+  connections,
+  previewConnections,
+  dueAt,
+  ...job
+}: Job): Record<string, unknown> => ({
   ...jobKey(job.jobId),
   ...job,
   createdKey: createdKeyOf(job),
   ...(dueAt === null ? {} : { due: DUE, dueAt }),
   ...(connections.length === 0 ? {} : { connections: new Set(connections) }),
+  ...(previewConnections.length === 0 ? {} : { previewConnections: new Set(previewConnections) }),
 });

@@ -8,25 +8,28 @@ export const createFakeSubscriptionStore = ({
 }: {
   readonly jobs: FakeJobStore;
 }): SubscriptionStore => {
-  const follow = (job: Job, connections: readonly string[]): Job => {
-    const next = { ...job, connections };
+  const change = (job: Job, change: Partial<Job>): Job => {
+    const next = { ...job, ...change };
     jobs.set(job.jobId, next);
     return next;
   };
+  const without = (ids: readonly string[], left: string): string[] => ids.filter((id) => id !== left);
   return {
-    subscribe: async (jobId, userId, connectionId) => {
+    subscribe: async (jobId, userId, connectionId, previews = false) => {
       const job = jobs.get(jobId);
       if (job?.userId !== userId) return undefined;
-      return follow(job, [...new Set([...job.connections, connectionId])]);
+      const connections = [...new Set([...job.connections, connectionId])];
+      if (!previews) return change(job, { connections });
+      const previewConnections = [...new Set([...job.previewConnections, connectionId])];
+      return change(job, { connections, previewConnections });
     },
     unsubscribe: async (jobId, connectionId) => {
       const job = jobs.get(jobId);
-      if (job !== undefined) {
-        follow(
-          job,
-          job.connections.filter((id) => id !== connectionId),
-        );
-      }
+      if (job === undefined) return;
+      change(job, {
+        connections: without(job.connections, connectionId),
+        previewConnections: without(job.previewConnections, connectionId),
+      });
     },
   };
 };

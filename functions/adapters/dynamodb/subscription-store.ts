@@ -7,14 +7,14 @@ import { whenConditionHolds, type StoreOptions } from './table.ts';
 export const createSubscriptionStore = ({
   table: { client, tableName: TableName },
 }: StoreOptions): SubscriptionStore => ({
-  subscribe: async (jobId, userId, connectionId) => {
+  subscribe: async (jobId, userId, connectionId, previews = false) => {
     const updated = await whenConditionHolds(
       client.send(
         new UpdateCommand({
           TableName,
           Key: jobKey(jobId),
           ConditionExpression: 'userId = :user',
-          UpdateExpression: 'ADD connections :connection',
+          UpdateExpression: `ADD connections :connection${previews ? ', previewConnections :connection' : ''}`,
           ExpressionAttributeValues: { ':user': userId, ':connection': new Set([connectionId]) },
           ReturnValues: 'ALL_NEW',
         }),
@@ -29,7 +29,7 @@ export const createSubscriptionStore = ({
           TableName,
           Key: jobKey(jobId),
           ConditionExpression: 'attribute_exists(pk)',
-          UpdateExpression: 'DELETE connections :connection',
+          UpdateExpression: 'DELETE connections :connection, previewConnections :connection',
           ExpressionAttributeValues: { ':connection': new Set([connectionId]) },
         }),
       ),

@@ -11,6 +11,7 @@ import { createConnectHandler } from '../../connect/connect.ts';
 import { createDisconnectHandler } from '../../disconnect/disconnect.ts';
 import { createSubscribeHandler } from '../../subscribe/subscribe.ts';
 import { issueTicket } from '../identity/issue.ts';
+import { entryOf } from '../queue-entry.ts';
 import { createFakeClock } from '../test-support/fake-clock.ts';
 import { createSilentLogger, JOB_ID, makeAssignedJob, makeJob, uuidOf } from '../test-support/fixtures.ts';
 
@@ -42,6 +43,39 @@ const setUp = async () => {
   };
 };
 
+describe('leaving a job', () => {
+  const leave = (jobId: unknown = JOB_ID): string => JSON.stringify({ action: 'unsubscribe', jobId });
+
+  test('ends its pushes and frees its place; twice is no more', async () => {
+    const world = await setUp();
+    await world.send(JSON.stringify({ action: 'subscribe', jobId: JOB_ID, previews: true }));
+    await world.send(leave());
+    await world.send(leave());
+    expect(world.job()).toMatchObject({ connections: [], previewConnections: [] });
+    expect((await world.table.connections.get(CONNECTION))?.jobIds).toEqual([]);
+    expect(world.sent()).toHaveLength(1);
+  });
+
+  test('that was never followed changes nothing', async () => {
+    const world = await setUp();
+    await world.table.subscriptions.subscribe(JOB_ID, 'user-1', 'another');
+    await world.send(leave());
+    expect(world.job().connections).toEqual(['another']);
+  });
+
+  test('needs an id', async () => {
+    const world = await setUp();
+    for (const jobId of [null, 'x', ['a'], { a: 1 }]) await world.send(leave(jobId));
+    expect(world.sent().map(({ type }) => type)).toEqual(['error', 'error', 'error', 'error']);
+  });
+});
+
+test('a ping is answered, whatever the connection follows', async () => {
+  const world = await setUp();
+  await world.send('{"action":"ping","extra":1}');
+  expect(world.sent()).toEqual([{ type: 'pong' }]);
+});
+
 describe('following a job', () => {
   test('the snapshot comes first, and only then does the job know its follower', async () => {
     const world = await setUp();
@@ -52,6 +86,48 @@ describe('following a job', () => {
     expect(world.job().connections).toEqual([CONNECTION]);
     const calls = world.table.faults.calls;
     expect(calls.indexOf('subscriptions.subscribe')).toBe(calls.length - 1);
+  });
+
+  test('a snapshot tells where a waiting job stands, and what the nodes of a running one did', async () => {
+    const world = await setUp();
+    await world.table.queue.put(entryOf(world.job()));
+    await world.send(request());
+    expect(world.sent()[0]).toMatchObject({ queuePosition: 1, nodes: [], eta: null });
+    const running = uuidOf(7);
+    await world.table.jobs.create(makeAssignedJob({ jobId: running, attempt: 2 }));
+    const node = { nodeId: '3', nodeName: 'K-Sampler', nodeType: 'KSampler' };
+    const at = (seconds: number): string => new Date(Date.UTC(2026, 10, 22, 10, 0, seconds)).toISOString();
+    await world.table.timeline.append(running, 1, 1, [{ ...node, state: 'executing', at: at(1) }]);
+    await world.table.timeline.append(running, 2, 2, [
+      { ...node, state: 'executed', at: at(9), durationMs: 4000 },
+      { ...node, nodeId: '4', state: 'executed', at: at(4), cached: true },
+    ]);
+    await world.table.timeline.append(running, 2, 1, [{ ...node, state: 'executing', at: at(5) }]);
+    await world.send(request(running));
+    expect(world.sent()[1]).toMatchObject({
+      queuePosition: null,
+      nodes: [
+        { nodeId: '4', state: 'cached', durationMs: null },
+        { nodeId: '3', state: 'executed', durationMs: 4000, at: at(9) },
+      ],
+    });
+  });
+
+  test('what cannot be read of its nodes keeps nobody from following', async () => {
+    const world = await setUp();
+    await world.table.jobs.create(makeAssignedJob({ jobId: uuidOf(7) }));
+    world.table.fail('timeline', 'list', 1);
+    await world.send(request(uuidOf(7)));
+    expect(world.sent()).toMatchObject([{ type: 'job_snapshot', nodes: [], eta: null }]);
+    expect(world.logger.lines).toMatchObject([{ code: 'subscribe.no-details' }]);
+  });
+
+  test('pictures while sampling go to whoever asks for them', async () => {
+    const world = await setUp();
+    await world.send(request());
+    expect(world.job().previewConnections).toEqual([]);
+    await world.send(JSON.stringify({ action: 'subscribe', jobId: JOB_ID, previews: true }));
+    expect(world.job()).toMatchObject({ connections: [CONNECTION], previewConnections: [CONNECTION] });
   });
 
   test('a change between snapshot and subscription is told by a second snapshot', async () => {

@@ -1,67 +1,65 @@
 /** A browser asks to follow a job: snapshot first, then every push. */
 import {
-  MAX_CLIENT_MESSAGE_BYTES,
   MAX_SUBSCRIPTIONS_PER_CONNECTION,
-  subscribeRequestSchema,
   type PushMessage,
   type PushOf,
 } from '../../../shared-types/index.ts';
 import { outputsOfJob } from '../job-outputs.ts';
-import { snapshotOf } from '../job-snapshot.ts';
-import type { Job } from '../job.ts';
-import type { ConnectionStore, JobStore, OutputStore, Pusher, SubscriptionStore } from '../ports.ts';
+import { snapshotOf, type SnapshotDetails } from '../job-snapshot.ts';
+import { isTerminal, type Job } from '../job.ts';
+import { MAX_NODE_RECORDS, nodeRecordsOf } from '../node-records.ts';
+import type {
+  Clock,
+  ConnectionStore,
+  JobStore,
+  Logger,
+  OutputStore,
+  Pusher,
+  SubscriptionStore,
+  TimelineStore,
+} from '../ports.ts';
+import { NO_OUTLOOK, outlookOf, type OutlookDependencies } from '../task-outlook.ts';
+import { readRequest, refusal, type ClientRequest } from './read-request.ts';
 
-export interface SubscribeDependencies {
+export interface SubscribeDependencies extends OutlookDependencies {
   readonly jobs: JobStore;
   readonly outputs: OutputStore;
+  readonly timeline: TimelineStore;
   readonly connections: ConnectionStore;
   readonly subscriptions: SubscriptionStore;
   readonly pusher: Pusher;
+  readonly clock: Clock;
+  readonly logger: Logger;
 }
 
-type ErrorCode = PushOf<'error'>['code'];
-const refusal = (code: ErrorCode, message: string, jobId?: string): PushOf<'error'> => ({
-  type: 'error',
-  code,
-  message,
-  ...(jobId === undefined ? {} : { jobId }),
-});
+/** Transitions that are read for a snapshot: two a node, of several attempts. */
+const MAX_TRANSITIONS = 10 * MAX_NODE_RECORDS;
 
-const parseJson = (text: string): unknown => {
+/** What cannot be read or estimated is no reason to leave the browser without its snapshot. */
+const detailsOf = async (job: Job, deps: SubscribeDependencies): Promise<SnapshotDetails> => {
   try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
+    const [transitions, outlook] = await Promise.all([
+      job.attempt === 0 ? [] : deps.timeline.list(job.jobId, MAX_TRANSITIONS),
+      isTerminal(job.status) ? NO_OUTLOOK : outlookOf(job, deps.clock.now(), deps),
+    ]);
+    return { nodes: nodeRecordsOf(transitions.filter(({ attempt }) => attempt === job.attempt)), outlook };
+  } catch (error) {
+    deps.logger.warn('subscribe.no-details', { jobId: job.jobId, reason: String(error) });
+    return { nodes: [], outlook: NO_OUTLOOK };
   }
 };
 
-type SubscribeReading =
-  | { readonly kind: 'ok'; readonly jobId: string }
-  | { readonly kind: 'refused'; readonly error: PushOf<'error'> };
-
-/** The job id asked for, or why there is none. */
-export const readSubscribeRequest = (body: string | undefined): SubscribeReading => {
-  const refused = (message: string): SubscribeReading => ({
-    kind: 'refused',
-    error: refusal('badRequest', message),
-  });
-  if (body === undefined || Buffer.byteLength(body) > MAX_CLIENT_MESSAGE_BYTES) {
-    return refused('send {"action":"subscribe","jobId":"…"} in at most 32 KB');
-  }
-  const request = subscribeRequestSchema.safeParse(parseJson(body));
-  if (request.success) return { kind: 'ok', jobId: request.data.jobId };
-  const field = request.error.issues[0]?.path.join('.') || 'message';
-  return refused(`${field}: send {"action":"subscribe","jobId":"…"}, where jobId is the id of a task`);
+const snapshot = async (job: Job, deps: SubscribeDependencies): Promise<PushMessage> => {
+  const [outputs, details] = await Promise.all([outputsOfJob(job, deps.outputs), detailsOf(job, deps)]);
+  return snapshotOf(job, outputs, details);
 };
-
-const snapshot = async (job: Job, outputs: OutputStore): Promise<PushMessage> =>
-  snapshotOf(job, await outputsOfJob(job, outputs));
 
 const follow = async (
-  jobId: string,
+  { jobId, previews }: Extract<ClientRequest, { kind: 'subscribe' }>,
   connectionId: string,
-  { jobs, outputs, connections, subscriptions, pusher }: SubscribeDependencies,
+  deps: SubscribeDependencies,
 ): Promise<PushOf<'error'> | undefined> => {
+  const { jobs, connections, subscriptions, pusher } = deps;
   const notFound = refusal(
     'notFound',
     'no such job; check the id, it is the one that POST /api/v1/tasks answered',
@@ -74,28 +72,56 @@ const follow = async (
   const added = await connections.addJob(connectionId, jobId, MAX_SUBSCRIPTIONS_PER_CONNECTION);
   if (added === 'gone') return undefined;
   if (added === 'full') {
-    const message = `one connection may follow ${MAX_SUBSCRIPTIONS_PER_CONNECTION} jobs; open another`;
+    const message = `one connection may follow ${MAX_SUBSCRIPTIONS_PER_CONNECTION} jobs; unsubscribe from one, or open another`;
     return refusal('tooManySubscriptions', message, jobId);
   }
   // The snapshot goes out before the connection is added, so that no push can overtake it; a change that fell
   // between the two is healed by a second snapshot.
-  if ((await pusher.send(connectionId, await snapshot(before, outputs))) === 'gone') return undefined;
-  const after = await subscriptions.subscribe(jobId, connection.userId, connectionId);
+  if ((await pusher.send(connectionId, await snapshot(before, deps))) === 'gone') return undefined;
+  const after = await subscriptions.subscribe(jobId, connection.userId, connectionId, previews);
   if (after === undefined) return notFound;
-  if (after.revision > before.revision) await pusher.send(connectionId, await snapshot(after, outputs));
+  if (after.revision > before.revision) await pusher.send(connectionId, await snapshot(after, deps));
   return undefined;
+};
+
+/** Leaves a job, if it was followed; a guess at another user's job changes nothing. */
+const leave = async (
+  jobId: string,
+  connectionId: string,
+  { connections, subscriptions }: SubscribeDependencies,
+): Promise<undefined> => {
+  const connection = await connections.get(connectionId);
+  if (connection?.jobIds.includes(jobId) !== true) return undefined;
+  await subscriptions.unsubscribe(jobId, connectionId);
+  await connections.removeJob(connectionId, jobId);
+  return undefined;
+};
+
+const answerTo = async (
+  request: ClientRequest,
+  connectionId: string,
+  deps: SubscribeDependencies,
+): Promise<PushMessage | undefined> => {
+  switch (request.kind) {
+    case 'subscribe':
+      return follow(request, connectionId, deps);
+    case 'unsubscribe':
+      return leave(request.jobId, connectionId, deps);
+    case 'ping':
+      return { type: 'pong' };
+    case 'refused':
+      return request.error;
+  }
 };
 
 /** Handles one message of a browser; what is wrong with it goes back as an `error` push. */
 export const subscribe = async (
   body: string | undefined,
   connectionId: string,
-  dependencies: SubscribeDependencies,
+  deps: SubscribeDependencies,
 ): Promise<void> => {
-  const request = readSubscribeRequest(body);
-  const problem =
-    request.kind === 'ok' ? await follow(request.jobId, connectionId, dependencies) : request.error;
-  if (problem !== undefined) await dependencies.pusher.send(connectionId, problem);
+  const answer = await answerTo(readRequest(body), connectionId, deps);
+  if (answer !== undefined) await deps.pusher.send(connectionId, answer);
 };
 
 /** The connection closed: no job keeps it. */

@@ -91,6 +91,7 @@ export const makeJob = (overrides: Partial<Job> = {}): Job => ({
   failure: null,
   endedByEventId: null,
   connections: [],
+  previewConnections: [],
   ...overrides,
 });
 
