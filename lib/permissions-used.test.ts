@@ -24,7 +24,13 @@ const ports: Readonly<Record<string, Port>> = {
   },
   connections: {
     factory: 'createConnectionStore',
-    methods: { create: 'PutItem', get: 'GetItem', addJob: 'UpdateItem', remove: 'DeleteItem' },
+    methods: {
+      create: 'PutItem',
+      get: 'GetItem',
+      addJob: 'UpdateItem',
+      removeJob: 'UpdateItem',
+      remove: 'DeleteItem',
+    },
   },
   subscriptions: {
     factory: 'createSubscriptionStore',
@@ -98,7 +104,7 @@ const ports: Readonly<Record<string, Port>> = {
     methods: { create: 'PutItem', findBySecret: 'GetItem', list: 'Query', revoke: 'GetItem UpdateItem' },
   },
   tickets: { factory: 'createTicketStore', methods: { create: 'PutItem', redeem: 'DeleteItem' } },
-  timeline: { factory: 'createTimelineStore', methods: { append: 'PutItem' } },
+  timeline: { factory: 'createTimelineStore', methods: { append: 'PutItem', list: 'Query' } },
   outputs: { factory: 'createOutputStore', methods: { put: 'PutItem', get: 'Query' } },
   workflows: {
     factory: 'createWorkflowStore',
