@@ -94,6 +94,60 @@ describe('an event of another attempt, job or worker frees nobody', () => {
   });
 });
 
+describe('the share of the user is freed with the worker', () => {
+  const activeOf = ({ table }: Pick<ReturnType<typeof setUp>, 'table'>) => table.allShares()[0]?.active;
+
+  test.each(['Job Completed', 'Job Failed', 'Job Cancelled'] as const)(
+    'by %s, which says how long it took',
+    async (detailType) => {
+      const world = await dispatched();
+      expect(activeOf(world)).toMatchObject([{ jobId: world.jobId, attempt: 1 }]);
+      await world.handler(makeEvent(detailType, { ...world.ofAttempt, durationMs: 4321 }));
+      expect(world.table.allShares()[0]).toMatchObject({ active: [], averageMs: 4321, finishMs: 4321 });
+    },
+  );
+
+  test('by Task Cancelled, for the next one who waits', async () => {
+    const world = await dispatched();
+    const next = await world.addJob({ userId: 'user-2' });
+    const { jobId, ofAttempt } = world;
+    await world.handler(makeEvent('Task Cancelled', { ...ofAttempt, jobId, userId: 'user-1' }));
+    expect(activeOf(world)).toEqual([]);
+    expect(world.job(next)).toMatchObject({ status: 'assigned', workerId: 'w1' });
+  });
+
+  test('and by nothing of an older attempt', async () => {
+    const world = await dispatched();
+    const detail = { ...world.ofAttempt, attempt: 0, userId: 'user-1' };
+    await world.handler(makeEvent('Task Cancelled', { ...detail, workerId: null, promptId: null }));
+    expect(activeOf(world)).toHaveLength(1);
+  });
+
+  test('though a death came between the two, by the sweep', async () => {
+    const world = await dispatched();
+    world.table.fail('shares', 'release', 1);
+    await expect(world.handler(makeEvent('Job Completed', world.ofAttempt))).rejects.toThrow(
+      'shares.release',
+    );
+    await world.table.jobs.update({
+      guard: { jobId: world.jobId, statuses: ['assigned'] },
+      patch: { status: 'completed', dueAt: null, completedAt: world.clock.iso() },
+    });
+    await world.handler(SCHEDULE);
+    expect(activeOf(world)).toEqual([]);
+  });
+});
+
+test('a worker that has just come is waited for until it is known what it can run, but not for long', async () => {
+  const world = setUp();
+  const jobId = await world.addJob({ needs: { classes: ['KSampler'] } });
+  const init = makeEvent('Monitor Initialized', { comfyuiUrl: 'http://10.0.3.17:8188' });
+  const learning = world.handler({ ...init });
+  await learning;
+  expect(world.clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBe(4000);
+  expect(world.job(jobId)).toMatchObject({ status: 'assigned', workerId: 'pod-1' });
+});
+
 test.each(['http://169.254.169.254', 'http://[::ffff:169.254.169.254]:8188', 'http://127.0.0.1:8188'])(
   'a worker at %s is not registered, and the pass goes on',
   async (comfyuiUrl) => {

@@ -60,6 +60,28 @@ describe('Job Completed', () => {
     expect([...stage.media.objects.keys()].every((key) => key.startsWith('user-1/session-1/'))).toBe(true);
   });
 
+  test('keeps the attempt, and is watched by the sweep while it stores', async () => {
+    const stage = await createStage();
+    let dueWhileStoring: string | null = null;
+    stage.faults.interleave(async (label) => {
+      if (label === 'media.put') dueWhileStoring = stage.job().dueAt;
+    });
+    await stage.complete();
+    expect(dueWhileStoring).toBe('2026-11-22T10:20:00.000Z');
+    expect(stage.job()).toMatchObject({
+      dueAt: null,
+      attempts: [{ attempt: 1, outcome: 'completed', workerId: 'pod-1', failure: null, promptId: PROMPT_ID }],
+    });
+  });
+
+  test('completes a job whose cancellation came too late', async () => {
+    const stage = await createStage({
+      job: { cancelRequestedAt: START, endingSince: START, endingReason: 'cancel' },
+    });
+    await stage.complete();
+    expect(stage.job().status).toBe('completed');
+  });
+
   test('leaves no node at work, whatever was last reported', async () => {
     const atWork = { ...progress, nodeProgress: 5, nodePercentage: 25, nodeState: 'executing' as const };
     const { nodeId, displayNodeId, nodeName, nodeType, nodeProgress, nodeMaxProgress } = atWork;
