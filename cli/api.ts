@@ -1,17 +1,19 @@
 /** The public task API over fetch, and nothing else: what a command can do, every user's own program can. */
-import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { errorBodySchema } from '../shared-types/index.ts';
 import { CliError, EXIT, type ExitCode } from './cli-error.ts';
+
+/** Resolves after that many milliseconds; rejects with the signal's reason. */
+export type Sleep = (ms: number, signal: AbortSignal) => Promise<unknown>;
 
 export interface ApiOptions {
   /** Base URL, without `/api/v1`. */
   readonly url: string;
   /** An API key or a token; undefined where none is needed. */
   readonly key: string | undefined;
-  readonly fetch?: typeof fetch;
-  /** Resolves after that many milliseconds. */
-  readonly sleep?: (ms: number) => Promise<unknown>;
+  readonly sleep: Sleep;
+  /** Ends what is under way. */
+  readonly signal: AbortSignal;
 }
 
 export interface ApiCall {
@@ -21,12 +23,16 @@ export interface ApiCall {
   /** Body as JSON text or compressed bytes. */
   readonly body?: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
+  /** A POST that does no harm when it is sent twice. */
+  readonly repeatable?: boolean;
+  /** In all, 5 where a repetition does no harm. */
+  readonly tries?: number;
 }
 
 export interface Api {
   /**
-   * Reads with 5xx, 429 and broken connections tried again for about 10 s; writes only when they carry an
-   * `idempotency-key`. @throws CliError
+   * Tries again for about 10 s after 5xx, 429 and broken connections, a POST only when it is `repeatable` or
+   * carries an `idempotency-key`. @throws CliError
    */
   json<S extends z.ZodType>(schema: S, call: ApiCall): Promise<z.infer<S>>;
   /** Like `json`, as the text that came: numbers keep their digits. */
@@ -35,16 +41,26 @@ export interface Api {
   readonly url: string;
 }
 
+type Exchange =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly text: string;
+      readonly retryAfter: string | null;
+    }
+  | { readonly kind: 'none'; readonly reason: string; readonly timedOut: boolean };
+
 const TIMEOUT_MS = 60_000;
 const TRIES = 5;
 const FIRST_WAIT_MS = 500;
+const MAX_WAIT_MS = 30_000;
 
 const exitOf = (status: number): ExitCode => {
   if (status === 401 || status === 403) return EXIT.unauthorized;
-  return status >= 500 || status === 429 ? EXIT.unavailable : EXIT.usage;
+  return status >= 500 || status === 429 || status === 408 ? EXIT.unavailable : EXIT.usage;
 };
 
-const parseJson = (text: string): unknown => {
+export const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -52,62 +68,103 @@ const parseJson = (text: string): unknown => {
   }
 };
 
-const nodeLines = (body: z.infer<typeof errorBodySchema>): string[] =>
-  Object.entries(body.node_errors ?? {}).flatMap(([id, { class_type, errors }]) =>
-    errors.map(({ message }) => `node ${id} (${class_type}): ${message}`),
+/** One line a node. */
+const nodeLines = ({ node_errors = {} }: z.infer<typeof errorBodySchema>): string[] =>
+  Object.entries(node_errors).map(
+    ([id, { class_type, errors }]) =>
+      `node ${id} (${class_type}): ${errors.map(({ message }) => message).join('; ')}`,
   );
+
+/** What API Gateway itself answers. */
+const gatewayErrorSchema = z.looseObject({ message: z.string() });
 
 const refusalOf = (status: number, text: string): CliError => {
-  const body = errorBodySchema.safeParse(parseJson(text));
+  const said = parseJson(text);
   const hint = status === 401 ? '; set COMFY_API_KEY, or pass --key' : '';
-  if (body.success) return new CliError(exitOf(status), `${body.data.error}${hint}`, nodeLines(body.data));
-  return new CliError(exitOf(status), `the API answered ${status}${hint}`);
+  const body = errorBodySchema.safeParse(said);
+  if (body.success)
+    return new CliError(exitOf(status), `${body.data.error}${hint}`, { details: nodeLines(body.data) });
+  const gateway = gatewayErrorSchema.safeParse(said);
+  const message = gateway.success ? `: ${gateway.data.message}` : '';
+  return new CliError(exitOf(status), `the API answered ${status}${message}${hint}`);
 };
 
-const unreachable = (url: string): CliError =>
-  new CliError(
-    EXIT.unavailable,
-    `the API at ${url} cannot be reached; is it running (npm start)? Set COMFY_API_URL, or pass --api`,
-  );
+/** Such as ECONNREFUSED; of fetch's error it is the cause, or among the causes of several addresses. */
+const codeOf = (error: unknown): string => {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const one = cause instanceof AggregateError ? (cause.errors[0] as unknown) : cause;
+  return one instanceof Error && 'code' in one && typeof one.code === 'string' ? one.code : 'no connection';
+};
 
-export const createApi = (options: ApiOptions): Api => {
-  const base = options.url.replace(/\/+$/, '');
-  const send = options.fetch ?? fetch;
-  const sleep = options.sleep ?? ((ms) => delay(ms));
+/** `Retry-After` in whole seconds, capped; else twice as long each time. */
+const waitMs = (exchange: Exchange, tries: number): number => {
+  const asked = exchange.kind === 'answer' ? /^\d{1,6}$/.exec(exchange.retryAfter ?? '')?.[0] : undefined;
+  if (asked !== undefined) return Math.min(MAX_WAIT_MS, Number(asked) * 1000);
+  return FIRST_WAIT_MS * 2 ** (tries - 1);
+};
 
-  const once = async (call: ApiCall): Promise<{ readonly status: number; readonly text: string }> => {
-    // Not AbortSignal.timeout alone: Node 20 may collect a composed one before it fires.
+const mayRepeat = ({ method = 'GET', headers, repeatable = false }: ApiCall): boolean =>
+  repeatable || method !== 'POST' || headers?.['idempotency-key'] !== undefined;
+
+/** Something else may come of the same call later; an answer that never came took long enough. */
+const isPassing = (exchange: Exchange): boolean =>
+  exchange.kind === 'answer' ? exitOf(exchange.status) === EXIT.unavailable : !exchange.timedOut;
+
+const createExchange =
+  (base: string, { key, signal }: ApiOptions) =>
+  async (call: ApiCall): Promise<Exchange> => {
+    signal.throwIfAborted();
+    // Not AbortSignal.any over AbortSignal.timeout: Node 20 may collect the timeout before it fires.
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
+    const abort = (): void => controller.abort();
+    const timer = setTimeout(abort, TIMEOUT_MS);
+    signal.addEventListener('abort', abort, { once: true });
     try {
-      const response = await send(`${base}/api/v1${call.path}`, {
+      const response = await fetch(`${base}/api/v1${call.path}`, {
         method: call.method ?? 'GET',
         headers: {
           ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(options.key === undefined ? {} : { authorization: `Bearer ${options.key}` }),
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
           ...call.headers,
         },
         ...(call.body === undefined ? {} : { body: call.body }),
         redirect: 'error',
         signal: controller.signal,
       });
-      return { status: response.status, text: await response.text() };
+      const retryAfter = response.headers.get('retry-after');
+      return { kind: 'answer', status: response.status, text: await response.text(), retryAfter };
+    } catch (error) {
+      signal.throwIfAborted();
+      const timedOut = controller.signal.aborted;
+      const reason = timedOut ? `no answer for ${TIMEOUT_MS / 1000} s` : codeOf(error);
+      return { kind: 'none', reason, timedOut };
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
     }
   };
 
-  const mayRepeat = ({ method = 'GET', headers }: ApiCall): boolean =>
-    method !== 'POST' || headers?.['idempotency-key'] !== undefined;
+export const createApi = (options: ApiOptions): Api => {
+  const base = options.url.replace(/\/+$/, '');
+  const exchange = createExchange(base, options);
+
+  const failureOf = (failed: Exchange): CliError =>
+    failed.kind === 'answer'
+      ? refusalOf(failed.status, failed.text)
+      : new CliError(
+          EXIT.unavailable,
+          `the API at ${base} cannot be reached (${failed.reason}); is it running (npm start)? Set COMFY_API_URL, or pass --api`,
+        );
 
   const text = async (call: ApiCall): Promise<string> => {
+    const allowed = mayRepeat(call) ? (call.tries ?? TRIES) : 1;
     for (let tries = 1; ; tries += 1) {
-      const answer = await once(call).catch(() => undefined);
-      if (answer !== undefined && answer.status >= 200 && answer.status < 300) return answer.text;
-      const passing = answer === undefined || answer.status >= 500 || answer.status === 429;
-      if (!passing || !mayRepeat(call) || tries >= TRIES)
-        throw answer === undefined ? unreachable(base) : refusalOf(answer.status, answer.text);
-      await sleep(FIRST_WAIT_MS * 2 ** (tries - 1));
+      const got = await exchange(call);
+      if (got.kind === 'answer' && got.status >= 200 && got.status < 300) return got.text;
+      // Gone already: the answer to the first try was lost.
+      if (tries > 1 && call.method === 'DELETE' && got.kind === 'answer' && got.status === 404) return '';
+      if (tries >= allowed || !isPassing(got)) throw failureOf(got);
+      await options.sleep(waitMs(got, tries), options.signal);
     }
   };
 
@@ -121,7 +178,7 @@ export const createApi = (options: ApiOptions): Api => {
       const field = read.error.issues[0]?.path.join('.') ?? '';
       throw new CliError(
         EXIT.unavailable,
-        `the API at ${base} answered something else than expected (${field}); is it this project's?`,
+        `the API at ${base} answered something else than expected${field === '' ? '' : ` (${field})`}; is it this project's?`,
       );
     },
   };

@@ -16,14 +16,24 @@ export const EXIT = {
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+export interface CliErrorDetails {
+  /** Further lines, such as what is wrong with each node. */
+  readonly details?: readonly string[];
+  readonly retryable?: boolean;
+  readonly cause?: unknown;
+}
+
+/** Everything that a command throws. `exitCode` is its code, `message` one line for people. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: ExitCode;
-  /** Further lines, such as what is wrong with each node. */
   readonly details: readonly string[];
-  constructor(exitCode: ExitCode, message: string, details: readonly string[] = []) {
-    super(message);
+  /** True when the same call may succeed later. */
+  readonly retryable: boolean;
+  constructor(exitCode: ExitCode, message: string, more: CliErrorDetails = {}) {
+    super(message, { cause: more.cause });
     this.exitCode = exitCode;
-    this.details = details;
+    this.details = more.details ?? [];
+    this.retryable = more.retryable ?? exitCode === EXIT.unavailable;
   }
 }

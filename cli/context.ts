@@ -1,5 +1,7 @@
 /** What every command is given: the API, where to write, and how. */
-import type { Api } from './api.ts';
+import type { Api, Sleep } from './api.ts';
+import type { ExitCode } from './cli-error.ts';
+import { printableJson } from './printable.ts';
 import type { Output } from './progress-view.ts';
 
 export interface Context {
@@ -12,8 +14,12 @@ export interface Context {
   readonly json: boolean;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  readonly sleep: Sleep;
 }
 
+/** Runs a command with what the global options say. */
+export type Runner = (command: (context: Context) => Promise<ExitCode>) => Promise<void>;
+
 export const printJson = ({ out }: Context, value: unknown): void => {
-  out.write(`${JSON.stringify(value, null, 2)}\n`);
+  out.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
 };

@@ -1,53 +1,73 @@
 /** `npx comfy-pipeline`: parses, runs, and turns every error into one line and an exit code. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { CommanderError } from 'commander';
-import { ClientError } from '../web/index.ts';
 import { CliError, EXIT, type ExitCode } from './cli-error.ts';
-import { printable } from './progress-line.ts';
-import { createProgram } from './program.ts';
+import { printable } from './printable.ts';
+import { createProgram, type ProgramOptions } from './program.ts';
+import type { Output } from './progress-view.ts';
 
-const isHelp = ({ code }: CommanderError): boolean =>
-  code === 'commander.helpDisplayed' || code === 'commander.help';
+export type RunOptions = Omit<ProgramOptions, 'ended'>;
 
-const codeOf = (error: unknown, interrupted: boolean): ExitCode => {
-  if (error instanceof CommanderError) return isHelp(error) ? EXIT.ok : EXIT.usage;
-  if (interrupted) return EXIT.cancelled;
-  if (error instanceof CliError) {
-    process.stderr.write(`error: ${printable(error.message)}\n`);
-    for (const line of error.details) process.stderr.write(`  ${printable(line)}\n`);
-    return error.exitCode;
+const codeOf = (error: unknown, { progress, signal }: RunOptions): ExitCode => {
+  // It has written its line already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (signal.aborted) {
+    const message =
+      error instanceof CliError && error.exitCode === EXIT.cancelled ? error.message : 'stopped';
+    progress.write(`${printable(message)}\n`);
+    return EXIT.cancelled;
   }
-  if (error instanceof ClientError) {
-    process.stderr.write(`error: ${printable(error.message)}\n`);
-    return EXIT.unavailable;
-  }
-  process.stderr.write(`error: ${printable(error instanceof Error ? error.message : String(error))}\n`);
-  return EXIT.failed;
+  progress.write(`error: ${printable(error instanceof Error ? error.message : String(error))}\n`);
+  if (!(error instanceof CliError)) return EXIT.failed;
+  for (const line of error.details) progress.write(`  ${printable(line)}\n`);
+  return error.exitCode;
 };
 
 /** @param args what stands after the name of the command */
-export const main = async (args: readonly string[]): Promise<ExitCode> => {
-  const stopping = new AbortController();
-  const stop = (): void => {
-    process.stderr.write('stopped watching; the tasks go on (cancel ends them)\n');
-    stopping.abort(new CliError(EXIT.cancelled, 'stopped'));
-  };
-  process.once('SIGINT', stop);
+export const runCli = async (args: readonly string[], options: RunOptions): Promise<ExitCode> => {
   let code: ExitCode = EXIT.ok;
-  const program = createProgram({
-    out: process.stdout,
-    progress: process.stderr,
-    env: process.env,
-    signal: stopping.signal,
-    ended: (ended) => {
-      code = ended;
-    },
-  });
+  const ended = (given: ExitCode): void => {
+    code = given;
+  };
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await createProgram({ ...options, ended }).parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    return codeOf(error, stopping.signal.aborted);
-  } finally {
-    process.removeListener('SIGINT', stop);
+    return codeOf(error, options);
   }
+};
+
+/** A reader that goes away, such as `head`, is no error of ours; what it did not read has no effect on the outcome. */
+const survivePipes = (): { readonly broken: () => boolean } => {
+  let broken = false;
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') broken = true;
+    });
+  return { broken: () => broken };
+};
+
+const flush = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => {
+    stream.write('', () => resolve());
+  });
+
+const terminalOf = (stream: NodeJS.WriteStream): Output =>
+  process.env['TERM'] === 'dumb' ? { write: (text) => stream.write(text) } : stream;
+
+/** With this process's streams and signals. The first Ctrl-C stops in order, the second at once. */
+export const main = async (args: readonly string[]): Promise<ExitCode> => {
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort(new CliError(EXIT.cancelled, 'stopped'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  const { broken } = survivePipes();
+  const code = await runCli(args, {
+    out: process.stdout,
+    progress: terminalOf(process.stderr),
+    env: process.env,
+    signal: stopping.signal,
+    sleep: (ms, signal) => delay(ms, undefined, { signal }),
+  });
+  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  return broken() && code === EXIT.ok ? EXIT.failed : code;
 };

@@ -1,16 +1,21 @@
 /** One job as one line: bar, percentage, node with its steps, and how long it will take. */
 import type { JobState } from '../web/index.ts';
+import { cutTo, displayWidth, printable } from './printable.ts';
 
 export interface Outlook {
   readonly queuePosition: number | null;
   readonly etaSeconds: number | null;
 }
 
-const WIDTH = 24;
+const bar = (percentage: number, width: number): string => {
+  const full = Math.round((Math.min(100, Math.max(0, percentage)) / 100) * width);
+  return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
+};
 
-const bar = (percentage: number): string => {
-  const full = Math.round((Math.min(100, Math.max(0, percentage)) / 100) * WIDTH);
-  return `${'█'.repeat(full)}${'░'.repeat(WIDTH - full)}`;
+/** What a narrow terminal can spare first. */
+const barWidth = (columns: number): number => {
+  if (columns >= 90) return 24;
+  return columns >= 60 ? 10 : 0;
 };
 
 /** `12 s`, `3 min 20 s`, `1 h 5 min`. */
@@ -21,18 +26,10 @@ export const duration = (seconds: number): string => {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 };
 
-/** Names of nodes come from users: nothing of them may steer a terminal. */
-export const printable = (text: string): string =>
-  text
-    .replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ')
-    .replaceAll(/\s+/g, ' ')
-    .trim();
-
 const doing = (state: JobState, { queuePosition }: Outlook): string => {
   if (state.status === 'running' && state.progress !== null) {
     const { nodeName, nodeProgress, nodeMaxProgress } = state.progress;
-    const steps = nodeMaxProgress > 1 ? ` ${nodeProgress}/${nodeMaxProgress}` : '';
-    return `${nodeName}${steps}`;
+    return nodeMaxProgress > 1 ? `${nodeName} ${nodeProgress}/${nodeMaxProgress}` : nodeName;
   }
   if (state.status === 'pending' && state.retry !== null)
     return `attempt ${state.retry.nextAttempt} soon: ${state.failure?.message ?? state.message}`;
@@ -47,9 +44,18 @@ const remaining = (state: JobState, { etaSeconds }: Outlook): string => {
   return open && etaSeconds !== null ? `  about ${duration(etaSeconds)}` : '';
 };
 
-/** @param columns width of the terminal; the line is cut to it */
+/**
+ * @param name printable, and padded where lines stand below each other
+ * @param columns width of the terminal: the line stays below it, for some wrap a line that fills them
+ */
 export const progressLine = (name: string, state: JobState, outlook: Outlook, columns: number): string => {
+  const room = Math.max(1, columns - 1);
   const percentage = state.status === 'completed' ? 100 : Math.floor(state.percentage);
-  const text = `${name}  ${bar(percentage)} ${String(percentage).padStart(3)} %  ${printable(doing(state, outlook))}${remaining(state, outlook)}`;
-  return Array.from(text).slice(0, Math.max(20, columns)).join('');
+  const width = barWidth(columns);
+  const drawn = width === 0 ? '' : `${bar(percentage, width)} `;
+  const head = `${name}  ${drawn}${String(percentage).padStart(3)} %  `;
+  const tail = remaining(state, outlook);
+  // The estimate is worth more than the end of a long name.
+  const middle = cutTo(printable(doing(state, outlook)), Math.max(8, room - displayWidth(head + tail)));
+  return cutTo(`${head}${middle}${tail}`, room);
 };

@@ -1,15 +1,13 @@
 /** From a workflow on disk, or the id of a stored one, and `--set`s to the body of POST /api/v1/tasks. */
 import { randomUUID } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-import { parse } from 'lossless-json';
 import { submitTaskResponseSchema, type SubmitTaskResponse } from '../shared-types/index.ts';
 import type { Api } from './api.ts';
 import { CliError, EXIT } from './cli-error.ts';
-import { targetOf } from './target.ts';
-import { uploadBytes, uploadFile } from './upload.ts';
+import { readInputs, type Inputs } from './inputs.ts';
+import { packBody, type PackedBody } from './packed-body.ts';
+import { checkUpload, uploadBytes, uploadFile, type UploadDependencies } from './upload.ts';
+import { isFile, readWorkflowFile } from './workflow-file.ts';
 
 export interface SubmitOptions {
   /** `name=value`, as typed. */
@@ -24,83 +22,19 @@ export interface SubmitOptions {
   readonly workflowId?: string;
 }
 
-/** Bodies above this travel compressed; what is still too large is uploaded first. */
-const COMPRESS_ABOVE = 1024 * 1024;
-const MAX_DIRECT_BYTES = 4 * 1024 * 1024;
-
-const compress = promisify(gzip);
+/** What is to be sent, all of it checked; nothing is uploaded yet. */
+export interface Draft {
+  readonly what: string;
+  readonly fields: object;
+  /** JSON text of the workflow; undefined when the id names a stored one. */
+  readonly workflow: string | undefined;
+  readonly inputs: Inputs;
+}
 
 const workflowIdOf = (file: string): string =>
   basename(file, extname(file))
     .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
     .slice(0, 128) || 'workflow';
-
-const isFile = async (path: string): Promise<boolean> => {
-  try {
-    return (await stat(path)).isFile();
-  } catch {
-    return false;
-  }
-};
-
-interface Source {
-  readonly workflowId: string;
-  /** JSON text; undefined when the id names a stored workflow. */
-  readonly text: string | undefined;
-}
-
-const readSource = async (what: string, options: SubmitOptions): Promise<Source> => {
-  if (await isFile(what)) {
-    return { workflowId: options.workflowId ?? workflowIdOf(what), text: await readFile(what, 'utf8') };
-  }
-  if (/[/\\]|\.json$/i.test(what)) throw new CliError(EXIT.usage, `${what}: there is no such file`);
-  return { workflowId: what, text: undefined };
-};
-
-const parseWorkflow = (what: string, text: string): unknown => {
-  try {
-    return parse(text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.slice(0, 120) : 'not JSON';
-    throw new CliError(EXIT.usage, `${what} is not valid JSON (${reason})`);
-  }
-};
-
-/** Numbers, true and false go as what they are, with every digit; the rest is text. `"42"` in quotes is text. */
-const valueText = (value: string): string => {
-  if (/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(value) || value === 'true' || value === 'false')
-    return value;
-  const quoted = /^"(.*)"$/s.exec(value)?.[1];
-  return JSON.stringify(quoted ?? value);
-};
-
-const splitSet = (set: string): readonly [string, string] => {
-  const at = set.indexOf('=');
-  if (at > 0) return [set.slice(0, at).trim(), set.slice(at + 1)];
-  throw new CliError(EXIT.usage, `--set ${set}: write name=value, for example --set prompt="a red fox"`);
-};
-
-/** `name=@file` uploads the file. */
-const inputText = async (value: string, api: Api): Promise<string> =>
-  value.startsWith('@')
-    ? JSON.stringify({ file_id: await uploadFile(value.slice(1), api) })
-    : valueText(value);
-
-const inputsText = async (
-  source: Source,
-  what: string,
-  { set }: SubmitOptions,
-  api: Api,
-): Promise<string | undefined> => {
-  if (set.length === 0) return undefined;
-  const workflow = source.text === undefined ? undefined : parseWorkflow(what, source.text);
-  const inputs = new Map<string, string>();
-  for (const one of set) {
-    const [name, value] = splitSet(one);
-    inputs.set(workflow === undefined ? name : targetOf(name, workflow), await inputText(value, api));
-  }
-  return `{${[...inputs].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`;
-};
 
 const fieldsOf = (workflowId: string, options: SubmitOptions) => ({
   workflow_id: workflowId,
@@ -112,6 +46,44 @@ const fieldsOf = (workflowId: string, options: SubmitOptions) => ({
   ...(options.tags.length === 0 ? {} : { tags: options.tags }),
 });
 
+/**
+ * Reads and checks; a file that is there goes before a stored workflow of that name.
+ * @throws CliError
+ */
+export const draftOf = async (what: string, options: SubmitOptions): Promise<Draft> => {
+  const named = /[/\\]|\.json$/i.test(what);
+  const file = named || (await isFile(what)) ? await readWorkflowFile(what) : undefined;
+  if (file === undefined && options.workflowId !== undefined)
+    throw new CliError(EXIT.usage, `--name is for files; ${what} would be the id of a stored workflow`);
+  const inputs = readInputs(options.set, file?.workflow);
+  for (const value of inputs.values()) if (value.kind === 'file') await checkUpload(value.path);
+  const workflowId = file === undefined ? what : (options.workflowId ?? workflowIdOf(what));
+  return { what, fields: fieldsOf(workflowId, options), workflow: file?.text, inputs };
+};
+
+/** Each file once, however many tasks take it. */
+export const createUploader = (deps: UploadDependencies): ((path: string) => Promise<string>) => {
+  const uploads = new Map<string, Promise<string>>();
+  return (path) => {
+    const upload = uploads.get(path) ?? uploadFile(path, deps);
+    uploads.set(path, upload);
+    return upload;
+  };
+};
+
+const inputsText = async (
+  inputs: Inputs,
+  upload: (path: string) => Promise<string>,
+): Promise<string | undefined> => {
+  if (inputs.size === 0) return undefined;
+  const members: string[] = [];
+  for (const [name, value] of inputs) {
+    const text = value.kind === 'json' ? value.text : JSON.stringify({ file_id: await upload(value.path) });
+    members.push(`${JSON.stringify(name)}:${text}`);
+  }
+  return `{${members.join(',')}}`;
+};
+
 /** Fields as JSON, the workflow and the inputs put in as text: a seed of 20 digits keeps its digits. */
 const bodyOf = (fields: object, parts: Readonly<Record<string, string | undefined>>): string => {
   const texts = Object.entries(parts).flatMap(([key, text]) =>
@@ -120,23 +92,29 @@ const bodyOf = (fields: object, parts: Readonly<Record<string, string | undefine
   return `${JSON.stringify(fields).slice(0, -1)}${texts.join('')}}`;
 };
 
-/** Submits one task. A repetition after a lost answer makes no second one. @throws CliError */
-export const submit = async (what: string, options: SubmitOptions, api: Api): Promise<SubmitTaskResponse> => {
-  const source = await readSource(what, options);
-  const inputs = await inputsText(source, what, options, api);
-  const fields = fieldsOf(source.workflowId, options);
-  const headers = { 'idempotency-key': randomUUID() };
-  const call = { method: 'POST', path: '/tasks' } as const;
-  const body = bodyOf(fields, { payload: source.text, inputs });
-  if (Buffer.byteLength(body) <= COMPRESS_ABOVE)
-    return api.json(submitTaskResponseSchema, { ...call, body, headers });
-  const packed = await compress(body);
-  if (packed.length <= MAX_DIRECT_BYTES) {
-    const encoded = { ...headers, 'content-encoding': 'gzip' };
-    return api.json(submitTaskResponseSchema, { ...call, body: packed, headers: encoded });
-  }
-  const workflow = new Blob([source.text ?? '{}'], { type: 'application/json' });
-  const fileId = await uploadBytes('workflow.json', workflow, api);
-  const named = bodyOf({ ...fields, payload_file_id: fileId }, { inputs });
-  return api.json(submitTaskResponseSchema, { ...call, body: named, headers });
+/** Uploads what has to be, and answers the body of as many tasks as are wanted. @throws CliError */
+export const packDraft = async (
+  draft: Draft,
+  upload: (path: string) => Promise<string>,
+  deps: UploadDependencies,
+): Promise<PackedBody> => {
+  const inputs = await inputsText(draft.inputs, upload);
+  const direct = await packBody(bodyOf(draft.fields, { payload: draft.workflow, inputs }));
+  if (direct !== undefined) return direct;
+  const tooLarge = new CliError(EXIT.usage, `${draft.what}: the values of --set are too large`);
+  if (draft.workflow === undefined) throw tooLarge;
+  // Without a type of its own: the upload is signed for the headers that the API names, and no others.
+  const fileId = await uploadBytes('workflow.json', new Blob([draft.workflow]), deps);
+  const named = await packBody(bodyOf({ ...draft.fields, payload_file_id: fileId }, { inputs }));
+  if (named === undefined) throw tooLarge;
+  return named;
 };
+
+/** Submits one task. A repetition after a lost answer makes no second one. @throws CliError */
+export const submit = ({ body, headers }: PackedBody, api: Api): Promise<SubmitTaskResponse> =>
+  api.json(submitTaskResponseSchema, {
+    method: 'POST',
+    path: '/tasks',
+    body,
+    headers: { ...headers, 'idempotency-key': randomUUID() },
+  });

@@ -1,6 +1,7 @@
 import { createKeyResponseSchema, keyListSchema } from '../../shared-types/index.ts';
 import { EXIT, type ExitCode } from '../cli-error.ts';
 import { printJson, type Context } from '../context.ts';
+import { printable } from '../printable.ts';
 import { table } from '../table.ts';
 
 export interface CreateKeyOptions {
@@ -26,16 +27,20 @@ export const createKeyCommand = async (
   });
   if (context.json) printJson(context, key);
   else {
-    context.out.write(`${key.key}\n`);
+    context.out.write(`${printable(key.key)}\n`);
     context.progress.write(
-      `This is the only time that the key is shown. User ${key.user_id}, scopes ${key.scopes.join(', ')}.\n`,
+      `This is the only time that the key is shown. User ${printable(key.user_id)}, scopes ${key.scopes.join(', ')}.\n`,
     );
   }
   return EXIT.ok;
 };
 
-export const listKeysCommand = async (context: Context): Promise<ExitCode> => {
-  const list = await context.api.json(keyListSchema, { path: '/keys' });
+const queryOf = (user: string | undefined): string =>
+  user === undefined ? '' : `?${new URLSearchParams({ user_id: user }).toString()}`;
+
+/** @param user another than the caller is for admins */
+export const listKeysCommand = async (user: string | undefined, context: Context): Promise<ExitCode> => {
+  const list = await context.api.json(keyListSchema, { path: `/keys${queryOf(user)}` });
   if (context.json) printJson(context, list);
   else
     context.out.write(
@@ -54,8 +59,13 @@ export const listKeysCommand = async (context: Context): Promise<ExitCode> => {
   return EXIT.ok;
 };
 
-export const revokeKeyCommand = async (id: string, context: Context): Promise<ExitCode> => {
-  await context.api.text({ method: 'DELETE', path: `/keys/${encodeURIComponent(id)}` });
-  if (!context.json) context.out.write(`${id} is revoked\n`);
+export const revokeKeyCommand = async (
+  id: string,
+  user: string | undefined,
+  context: Context,
+): Promise<ExitCode> => {
+  await context.api.text({ method: 'DELETE', path: `/keys/${encodeURIComponent(id)}${queryOf(user)}` });
+  if (context.json) printJson(context, { id, revoked: true });
+  else context.out.write(`${printable(id)} is revoked\n`);
   return EXIT.ok;
 };

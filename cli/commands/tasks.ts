@@ -1,4 +1,6 @@
 /** Tasks that are there already: list, show, watch, cancel, retry, logs, priority. */
+import { randomUUID } from 'node:crypto';
+import { parse, stringify } from 'lossless-json';
 import {
   submitTaskResponseSchema,
   taskListSchema,
@@ -6,13 +8,14 @@ import {
   timelineSchema,
   type TaskSummary,
 } from '../../shared-types/index.ts';
-import { EXIT, type ExitCode } from '../cli-error.ts';
+import { CliError, EXIT, type ExitCode } from '../cli-error.ts';
 import { printJson, type Context } from '../context.ts';
 import { downloadOutputs } from '../download.ts';
-import { duration, printable } from '../progress-line.ts';
+import { printable, printableJson } from '../printable.ts';
+import { duration } from '../progress-line.ts';
 import { table } from '../table.ts';
-import { readTask } from '../watch.ts';
-import { followTasks } from './submit.ts';
+import { hasEnded, readTask, readTasks } from '../watch.ts';
+import { followTasks, printDownloaded, printFailures } from './follow.ts';
 
 const pathOf = (id: string, rest = ''): string => `/tasks/${encodeURIComponent(id)}${rest}`;
 
@@ -44,7 +47,7 @@ const listTasks = async (
     tasks.push(...page.tasks);
     cursor = page.next_cursor;
   } while (cursor !== null && tasks.length < limit);
-  return tasks;
+  return tasks.slice(0, limit);
 };
 
 export const lsCommand = async (options: ListOptions, context: Context): Promise<ExitCode> => {
@@ -68,45 +71,72 @@ export const lsCommand = async (options: ListOptions, context: Context): Promise
   return EXIT.ok;
 };
 
-/** The task as the API has it, its workflow with every digit. */
-export const showCommand = async (id: string, { api, out }: Context): Promise<ExitCode> => {
-  out.write(`${await api.text({ path: pathOf(id) })}\n`);
-  return EXIT.ok;
+/** An answer of the API as JSON, its numbers with every digit. */
+export const printAnswer = async (path: string, { api, out }: Context): Promise<ExitCode> => {
+  const text = await api.text({ path });
+  try {
+    out.write(`${printableJson(stringify(parse(text), undefined, 2) ?? text)}\n`);
+    return EXIT.ok;
+  } catch {
+    throw new CliError(EXIT.unavailable, `the API at ${api.url} answered something that is no JSON`);
+  }
 };
 
+export const showCommand = (id: string, context: Context): Promise<ExitCode> =>
+  printAnswer(pathOf(id), context);
+
+/** Ids are read first: a wrong one is told before anything is watched. */
 export const watchCommand = async (
   ids: readonly string[],
   download: string | undefined,
   context: Context,
-): Promise<ExitCode> =>
-  followTasks(
-    ids.map((id) => ({ id, name: id.slice(0, 8) })),
-    download,
-    context,
-  );
+): Promise<ExitCode> => followTasks(await readTasks([...new Set(ids)], context.api), download, context);
 
 export const downloadCommand = async (id: string, folder: string, context: Context): Promise<ExitCode> => {
-  const files = await downloadOutputs(await readTask(id, context.api), folder);
-  if (context.json) printJson(context, { files });
-  else context.out.write(files.map((file) => `${file}\n`).join(''));
-  return EXIT.ok;
+  const { api, sleep, signal, json, out, progress } = context;
+  const task = await readTask(id, api);
+  if (!hasEnded(task))
+    throw new CliError(EXIT.usage, `this task is ${task.status}; watch it: comfy-pipeline watch ${id}`);
+  const downloaded = await downloadOutputs(task, { folder, baseUrl: api.url, sleep, signal });
+  if (json) printJson(context, { files: downloaded.files });
+  else {
+    for (const path of downloaded.files) out.write(`${printable(path)}\n`);
+    if (downloaded.files.length + downloaded.failures.length === 0)
+      progress.write('this task has no outputs\n');
+    printDownloaded(task, { files: [], failures: [] }, context);
+  }
+  printFailures(downloaded, context);
+  return downloaded.failures.length === 0 ? EXIT.ok : EXIT.failed;
 };
 
-/** Each id on its own: one that cannot be cancelled does not keep the others. The first error ends it, at the end. */
+const failuresOf = (failures: readonly (readonly [id: string, error: CliError])[]): CliError | undefined => {
+  const [first, ...others] = failures;
+  if (first === undefined || others.length === 0) return first?.[1];
+  const lines = failures.map(([id, { message }]) => `${id}: ${message}`);
+  return new CliError(first[1].exitCode, `${failures.length} tasks could not be cancelled`, {
+    details: lines,
+  });
+};
+
+/** Each id on its own: one that cannot be cancelled does not keep the others. */
 export const cancelCommand = async (ids: readonly string[], context: Context): Promise<ExitCode> => {
   const tasks: TaskSummary[] = [];
-  let failure: unknown;
-  for (const id of ids) {
+  const failures: (readonly [string, CliError])[] = [];
+  for (const id of new Set(ids)) {
     try {
-      tasks.push(await context.api.json(taskSummarySchema, { method: 'DELETE', path: pathOf(id) }));
+      const task = await context.api.json(taskSummarySchema, { method: 'DELETE', path: pathOf(id) });
+      tasks.push(task);
+      const done = task.status === 'cancelled' ? 'cancelled' : 'is being cancelled';
+      if (!context.json) context.out.write(`${task.id} ${done}\n`);
     } catch (error) {
-      failure ??= error;
+      if (!(error instanceof CliError)) throw error;
+      failures.push([id, error]);
+      // What keeps one from the API keeps all.
+      if (error.exitCode !== EXIT.usage) break;
     }
   }
   if (context.json) printJson(context, { tasks });
-  else
-    for (const { id, status } of tasks)
-      context.out.write(`${id} ${status === 'cancelled' ? 'cancelled' : 'is being cancelled'}\n`);
+  const failure = failuresOf(failures);
   if (failure !== undefined) throw failure;
   return EXIT.ok;
 };
@@ -115,6 +145,7 @@ export const retryCommand = async (id: string, context: Context): Promise<ExitCo
   const task = await context.api.json(submitTaskResponseSchema, {
     method: 'POST',
     path: pathOf(id, '/retry'),
+    headers: { 'idempotency-key': randomUUID() },
   });
   if (context.json) printJson(context, task);
   else context.out.write(`${task.id}\n`);
@@ -132,11 +163,14 @@ export const priorityCommand = async (id: string, priority: number, context: Con
 /** What happened to a task: its attempts, and the nodes of each. */
 export const logsCommand = async (id: string, context: Context): Promise<ExitCode> => {
   const timeline = await context.api.json(timelineSchema, { path: pathOf(id, '/timeline') });
-  if (context.json) printJson(context, timeline);
-  else
-    for (const { at, attempt, what, message, duration_ms } of timeline.entries) {
-      const took = duration_ms === null ? '' : `  (${duration(duration_ms / 1000)})`;
-      context.out.write(`${at}  ${attempt}  ${what.padEnd(13)}  ${printable(message)}${took}\n`);
-    }
+  if (context.json) {
+    printJson(context, timeline);
+    return EXIT.ok;
+  }
+  for (const { at, attempt, what, message, duration_ms } of timeline.entries) {
+    const took = duration_ms === null ? '' : `  (${duration(duration_ms / 1000)})`;
+    context.out.write(`${at}  ${attempt}  ${what.padEnd(14)}  ${printable(message)}${took}\n`);
+  }
+  if (timeline.truncated) context.progress.write('there is more, which is not shown\n');
   return EXIT.ok;
 };

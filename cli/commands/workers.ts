@@ -1,6 +1,7 @@
 import { workerListSchema, workerSchema, metricsSchema, queueStateSchema } from '../../shared-types/index.ts';
 import { EXIT, type ExitCode } from '../cli-error.ts';
 import { printJson, type Context } from '../context.ts';
+import { printable } from '../printable.ts';
 import { table } from '../table.ts';
 
 export const workersCommand = async (context: Context): Promise<ExitCode> => {
@@ -30,9 +31,9 @@ export const setDrainingCommand = async (
   context: Context,
 ): Promise<ExitCode> => {
   const path = `/workers/${encodeURIComponent(id)}/${action}`;
-  const worker = await context.api.json(workerSchema, { method: 'POST', path });
+  const worker = await context.api.json(workerSchema, { method: 'POST', path, repeatable: true });
   if (context.json) printJson(context, worker);
-  else context.out.write(`${worker.id} is ${worker.status}\n`);
+  else context.out.write(`${printable(worker.id)} is ${worker.status}\n`);
   return EXIT.ok;
 };
 
@@ -41,19 +42,27 @@ export const metricsCommand = async (context: Context): Promise<ExitCode> => {
   if (context.json) printJson(context, metrics);
   else {
     const { queue, workers } = metrics;
-    for (const [name, value] of [...Object.entries(queue), ...Object.entries(workers)])
-      context.out.write(`${name.padEnd(18)} ${String(value)}\n`);
+    const rows = [...Object.entries(queue), ...Object.entries(workers)].map(([name, value]) => [
+      name,
+      String(value),
+    ]);
+    context.out.write(table(['WHAT', 'NUMBER'], rows));
   }
   return EXIT.ok;
 };
 
 export const queueCommand = async (
-  action: 'pause' | 'resume',
+  action: 'pause' | 'resume' | 'status',
   scope: 'mine' | 'all',
   context: Context,
 ): Promise<ExitCode> => {
-  const body = JSON.stringify({ scope });
-  const state = await context.api.json(queueStateSchema, { method: 'POST', path: `/queue/${action}`, body });
+  const change = {
+    method: 'POST',
+    path: `/queue/${action}`,
+    body: JSON.stringify({ scope }),
+    repeatable: true,
+  } as const;
+  const state = await context.api.json(queueStateSchema, action === 'status' ? { path: '/queue' } : change);
   if (context.json) printJson(context, state);
   else
     context.out.write(

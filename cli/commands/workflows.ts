@@ -1,8 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { storedWorkflowSchema, workflowListSchema } from '../../shared-types/index.ts';
 import { CliError, EXIT, type ExitCode } from '../cli-error.ts';
 import { printJson, type Context } from '../context.ts';
+import { packBody } from '../packed-body.ts';
+import { printable } from '../printable.ts';
 import { table } from '../table.ts';
+import { targetOf } from '../target.ts';
+import { readWorkflowFile } from '../workflow-file.ts';
+import { printAnswer } from './tasks.ts';
 
 const pathOf = (id: string): string => `/workflows/${encodeURIComponent(id)}`;
 
@@ -12,12 +16,12 @@ const parameterOf = (text: string): readonly [string, string] => {
   throw new CliError(EXIT.usage, `--param ${text}: write name=<nodeId>.inputs.<input>`);
 };
 
-/** A name that is given twice stands for both inputs. */
-const parametersOf = (texts: readonly string[]): Record<string, string | string[]> => {
+/** A name that is given twice stands for both inputs; targets are found as those of `--set` are. */
+const parametersOf = (texts: readonly string[], workflow: unknown): Record<string, string | string[]> => {
   const targets = new Map<string, string[]>();
   for (const text of texts) {
     const [name, target] = parameterOf(text);
-    targets.set(name, [...(targets.get(name) ?? []), target]);
+    targets.set(name, [...(targets.get(name) ?? []), targetOf(target, workflow).path]);
   }
   return Object.fromEntries(
     [...targets].map(([name, [first = '', ...others]]) => [
@@ -34,13 +38,19 @@ export const putWorkflowCommand = async (
   parameters: readonly string[],
   context: Context,
 ): Promise<ExitCode> => {
-  const workflow = await readFile(file, 'utf8').catch(() => {
-    throw new CliError(EXIT.usage, `${file}: there is no such file`);
-  });
-  const body = `{"parameters":${JSON.stringify(parametersOf(parameters))},"workflow":${workflow}}`;
-  const stored = await context.api.json(storedWorkflowSchema, { method: 'PUT', path: pathOf(id), body });
+  const { text, workflow } = await readWorkflowFile(file);
+  const packed = await packBody(
+    `{"parameters":${JSON.stringify(parametersOf(parameters, workflow))},"workflow":${text}}`,
+  );
+  if (packed === undefined)
+    throw new CliError(EXIT.usage, `${file}: a stored workflow has at most 4 MB, compressed`);
+  const call = { method: 'PUT', path: pathOf(id), ...packed } as const;
+  const stored = await context.api.json(storedWorkflowSchema, call);
   if (context.json) printJson(context, stored);
-  else context.out.write(`${stored.id}: ${Object.keys(stored.parameters).join(', ') || 'no parameters'}\n`);
+  else
+    context.out.write(
+      `${printable(`${stored.id}: ${Object.keys(stored.parameters).join(', ') || 'no parameters'}`)}\n`,
+    );
   return EXIT.ok;
 };
 
@@ -63,6 +73,10 @@ export const listWorkflowsCommand = async (context: Context): Promise<ExitCode> 
 
 export const removeWorkflowCommand = async (id: string, context: Context): Promise<ExitCode> => {
   await context.api.text({ method: 'DELETE', path: pathOf(id) });
-  if (!context.json) context.out.write(`${id} is removed\n`);
+  if (context.json) printJson(context, { id, removed: true });
+  else context.out.write(`${printable(id)} is removed\n`);
   return EXIT.ok;
 };
+
+export const showWorkflowCommand = (id: string, context: Context): Promise<ExitCode> =>
+  printAnswer(pathOf(id), context);
