@@ -131,7 +131,35 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
 };
 
 /** The functions that nothing but their schedule wakes: each has `everyMinutes`. */
-const scheduledFunctions = {} as const satisfies Readonly<Record<string, FunctionSpec>>;
+const scheduledFunctions = {
+  'scale-workers': {
+    // Providers answer in at most 30 s each: lists first, then launches, each with failover.
+    timeoutSeconds: 120,
+    memoryMb: 512,
+    env: [
+      'tableName',
+      'workflowBucketName',
+      'eventBusName',
+      'workerPools',
+      'providerSecretArn',
+      'maxRunningPerUser',
+    ],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
+    // What pods can run.
+    workflowActions: ['GetObject'],
+    readsProviderSecret: true,
+    everyMinutes: 1,
+  },
+  'reap-workers': {
+    timeoutSeconds: 300,
+    memoryMb: 256,
+    // No table and no bus: leases end whatever else is down.
+    env: ['workerPools', 'providerSecretArn'],
+    tableActions: [],
+    readsProviderSecret: true,
+    everyMinutes: 5,
+  },
+} as const satisfies Readonly<Record<string, FunctionSpec>>;
 
 /** Of a function that reads and writes a few items. */
 const small = { timeoutSeconds: 29, memoryMb: 256 } as const;
@@ -167,8 +195,18 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
     publishes: true,
     pushes: true,
   },
-  'control-queue': { ...small, env: ['tableName'], tableActions: ['PutItem', 'UpdateItem', 'Query'] },
-  'manage-workers': { ...small, env: ['tableName'], tableActions: ['GetItem', 'UpdateItem', 'Query'] },
+  'control-queue': {
+    ...small,
+    env: ['tableName', 'eventBusName'],
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'Query'],
+    publishes: true,
+  },
+  'manage-workers': {
+    ...small,
+    env: ['tableName', 'eventBusName'],
+    tableActions: ['GetItem', 'UpdateItem', 'Query'],
+    publishes: true,
+  },
   'create-file': { ...small, env: ['uploadBucketName'], tableActions: [], uploadActions: ['PutObject'] },
   'store-workflow': {
     timeoutSeconds: 29,

@@ -68,7 +68,7 @@ describe.each(functionNames)('%s', (name) => {
 describe('who may', () => {
   test.each<[string, readonly FunctionName[]]>([
     ['s3:PutObject', ['job-completion', 'monitor-init', 'submit-task', 'create-file']],
-    ['s3:GetObject', ['job-completion', 'dispatch', 'get-task', 'submit-task']],
+    ['s3:GetObject', ['job-completion', 'dispatch', 'get-task', 'submit-task', 'scale-workers']],
     ['s3:DeleteObject', []],
     ['dynamodb:Scan', []],
     ['events:PutEvents', ['job-completion', 'job-failure', 'dispatch', 'submit-task', 'change-task']],
