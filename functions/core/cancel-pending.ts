@@ -36,7 +36,7 @@ export const cancelPending = async (job: Job, deps: CancelPendingDependencies): 
     },
   });
   if (updated.kind === 'refused') return undefined;
-  await removeEntry(job, deps);
+  await removeEntry(updated.job, deps);
   await tellCancelled(updated.job, deps);
   return updated.job;
 };

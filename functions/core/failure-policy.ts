@@ -1,6 +1,6 @@
 /** Which failures a repetition can cure, and when to repeat (error categories of seed 002). */
 import type { FailureReason } from '../../shared-types/index.ts';
-import type { Job } from './job.ts';
+import type { EndedAttempt, Job } from './job.ts';
 
 /**
  * `transient`: the surroundings failed, the same attempt elsewhere or later may succeed; `recoverable`: worth one
@@ -32,15 +32,19 @@ const MAX_DELAY_SECONDS = 300;
 const FATAL_TO_WORKERS: readonly FailureReason[] = ['comfyRestarted', 'workerLost'];
 const POISON_ATTEMPTS = 2;
 
+/** A prompt that only waited behind another is not to blame for what that one did to their worker. */
+const tookWorkerDown = ({ startedAt, failure }: EndedAttempt): boolean =>
+  startedAt !== null && failure !== null && FATAL_TO_WORKERS.includes(failure.reason);
+
 /**
- * True when this end is the second attempt that went down with its worker: a third worker is not risked.
- * @param reason of the attempt that ends now
+ * True when this end is the second attempt that ran and went down with its worker: a third worker is not risked.
+ * @param job while the attempt that ends is still active
+ * @param reason of the attempt that ends
  */
-export const isPoison = ({ attempts, attempt }: Job, reason: FailureReason): boolean => {
-  if (!FATAL_TO_WORKERS.includes(reason)) return false;
-  const before = attempts.filter(
-    (ended) => ended.attempt !== attempt && FATAL_TO_WORKERS.includes(ended.failure?.reason ?? 'internal'),
-  );
+export const isPoison = ({ attempts, attempt, startedAt, status }: Job, reason: FailureReason): boolean => {
+  const hasRun = startedAt !== null || status === 'running';
+  if (!hasRun || !FATAL_TO_WORKERS.includes(reason)) return false;
+  const before = attempts.filter((ended) => ended.attempt !== attempt && tookWorkerDown(ended));
   return before.length + 1 >= POISON_ATTEMPTS;
 };
 

@@ -84,16 +84,18 @@ test.each([
   expect(requeuedAt(base, Date.parse(now))).toBe(expected);
 });
 
-const ended = (attempt: number, reason: FailureReason): EndedAttempt => ({
+const ended = (attempt: number, reason: FailureReason, startedAt: string | null = START): EndedAttempt => ({
   attempt,
   workerId: `pod-${attempt}`,
   promptId: null,
   assignedAt: START,
-  startedAt: null,
+  startedAt,
   endedAt: START,
   outcome: 'failed',
   failure: { reason, message: 'x' },
 });
+
+const secondRun = (startedAt: string | null) => ({ attempt: 2, retryCount: 1, startedAt });
 
 test('an attempt that ended is kept, whatever becomes of the job', async () => {
   const retried = await setUp();
@@ -115,7 +117,7 @@ describe('a task that takes its workers down', () => {
     ['comfyRestarted', 'workerLost'],
     ['workerLost', 'workerLost'],
   ] as const)('is not tried a third time: %s, then %s', async (first, second) => {
-    const { deps, job, publisher } = await setUp({ attempt: 2, retryCount: 1, attempts: [ended(1, first)] });
+    const { deps, job, publisher } = await setUp({ ...secondRun(START), attempts: [ended(1, first)] });
     await settleFailure(await job(), { reason: second, message: 'gone' }, deps);
     expect(await job()).toMatchObject({
       status: 'failed',
@@ -128,11 +130,18 @@ describe('a task that takes its workers down', () => {
     ['its first worker', [], 'workerLost'],
     ['a worker after an attempt that ended otherwise', [ended(1, 'vanished')], 'comfyRestarted'],
     ['none', [ended(1, 'workerLost')], 'vanished'],
+    ['one, and only waited on the other before', [ended(1, 'comfyRestarted', null)], 'comfyRestarted'],
   ] as const)('is tried again while it took down %s', async (_what, attempts, reason) => {
-    const { deps, job } = await setUp({ attempt: 2, retryCount: 1, attempts });
+    const { deps, job } = await setUp({ ...secondRun(START), attempts });
     await settleFailure(await job(), { reason, message: 'gone' }, deps);
     expect((await job()).status).toBe('pending');
   });
+});
+
+test('a task that waits behind the one that takes the workers down is tried again', async () => {
+  const { deps, job } = await setUp({ ...secondRun(null), attempts: [ended(1, 'comfyRestarted')] });
+  await settleFailure(await job(), { reason: 'comfyRestarted', message: 'gone' }, deps);
+  expect((await job()).status).toBe('pending');
 });
 
 describe('an attempt that was told to end because of its timeout', () => {
