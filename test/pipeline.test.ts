@@ -6,7 +6,7 @@ import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/clien
 import type { JobPush } from '../shared-types/index.ts';
 import { startPipeline, type Pipeline } from './support/pipeline.ts';
 import { waitUntil } from './support/wait.ts';
-import { seedTaskText, textToImage } from './support/workflows.ts';
+import { missingPicture, seedTaskText, textToImage } from './support/workflows.ts';
 
 let pipeline: Pipeline;
 
@@ -140,15 +140,30 @@ test('pictures, an animation, a video and a text of one job are all stored, each
   expect(await (await fetch(text!.src)).text()).toBe('héllo <b>world</b>');
 });
 
-test('a workflow that ComfyUI refuses fails with its reason and spends no retry', async () => {
+test('a model that no pod has is refused before a GPU is paid for, node by node', async () => {
   const workflow = textToImage();
   workflow['4']!.inputs['ckpt_name'] = 'missing.safetensors';
+  const { status, body } = await pipeline.api.post(
+    JSON.stringify({ workflow_id: 'test', payload: workflow }),
+  );
+  expect(status).toBe(400);
+  expect(body['error']).toMatch(/ckpt_name.*missing\.safetensors/);
+  expect(body['error']).not.toContain('\n');
+  expect(body['node_errors']).toEqual({
+    '4': {
+      class_type: 'CheckpointLoaderSimple',
+      errors: [expect.objectContaining({ type: 'value_not_in_list', input: 'ckpt_name' })],
+    },
+  });
+});
+
+test('a workflow that only ComfyUI can refuse fails with its reason and spends no retry', async () => {
   const watcher = await pipeline.watch();
-  const id = await pipeline.api.submit(workflow);
+  const id = await pipeline.api.submit(missingPicture());
   watcher.follow(id);
   const task = await pipeline.api.finished(id);
   expect(task).toMatchObject({ status: 'failed', retry_count: 0 });
-  expect(task.error).toMatch(/ckpt_name.*missing\.safetensors/);
+  expect(task.error).toMatch(/image.*nowhere\.png/);
   expect(task.error).not.toContain('\n');
   const told = (push: JobPush): boolean =>
     push.type === 'job_failed' || (push.type === 'job_snapshot' && push.status === 'failed');

@@ -37,3 +37,9 @@ export const textToImage = (
     '9': { class_type: 'SaveImage', inputs: { filename_prefix: 'ComfyUI', images: ['8', 0] } },
   };
 };
+
+/** Passes the checks of the task API; only ComfyUI itself sees that the picture is not there. */
+export const missingPicture = (name = 'nowhere.png'): Workflow => ({
+  '1': { class_type: 'LoadImage', inputs: { image: name } },
+  '2': { class_type: 'SaveImage', inputs: { filename_prefix: 'ComfyUI', images: ['1', 0] } },
+});
