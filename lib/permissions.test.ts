@@ -71,7 +71,18 @@ describe('who may', () => {
     ['s3:GetObject', ['job-completion', 'dispatch', 'get-task', 'submit-task', 'scale-workers']],
     ['s3:DeleteObject', []],
     ['dynamodb:Scan', []],
-    ['events:PutEvents', ['job-completion', 'job-failure', 'dispatch', 'submit-task', 'change-task']],
+    [
+      'events:PutEvents',
+      [
+        'job-completion',
+        'job-failure',
+        'dispatch',
+        'submit-task',
+        'change-task',
+        'control-queue',
+        'manage-workers',
+      ],
+    ],
     ['secretsmanager:GetSecretValue', []],
   ])('%s', (action, expected) => {
     expect([...holdersOf(action)].sort()).toEqual([...expected].sort());

@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { queueStateSchema } from '../../shared-types/index.ts';
 import { createApiWorld, createCaller } from '../adapters/test-support/api-world.ts';
 import type { ApiCall } from '../adapters/test-support/api-event.ts';
+import { entryOf } from '../core/queue-entry.ts';
+import { JOB_ID, makeJob } from '../core/test-support/fixtures.ts';
 import { createControlQueueHandler } from './control-queue.ts';
 
 const MINE = ['tasks:read', 'tasks:write'] as const;
@@ -27,6 +29,21 @@ test('a queue runs until it is paused, and runs again once it is resumed', async
   expect(await pause('{"scope":"mine"}')).toMatchObject({ status: 200, json: { paused: true } });
   expect(await resume()).toMatchObject({ status: 200, json: RUNNING });
   expect(await resume()).toMatchObject({ status: 200, json: RUNNING });
+});
+
+test('a resumed queue wakes the dispatcher for what waits, and a paused one does not', async () => {
+  const world = setUp();
+  await world.resume();
+  expect(world.publisher.events).toEqual([]);
+  await world.table.jobs.create(makeJob());
+  await world.table.queue.put(entryOf(makeJob()));
+  await world.pause();
+  expect(world.publisher.events).toEqual([]);
+  await world.resume();
+  expect(world.publisher.events).toMatchObject([{ detailType: 'Task Submitted', detail: { jobId: JOB_ID } }]);
+  world.publisher.failNext(1);
+  expect(await world.resume()).toMatchObject({ status: 200 });
+  expect(world.logger.lines).toMatchObject([{ code: 'dispatch.not-woken' }]);
 });
 
 test("is nobody else's", async () => {

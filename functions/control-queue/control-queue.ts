@@ -7,12 +7,9 @@ import {
   type HttpRequest,
 } from '../adapters/http/http-handler.ts';
 import { jsonReply, readBody, refusalReply } from '../adapters/http/task-replies.ts';
-import type { Logger, ShareStore } from '../core/ports.ts';
+import { wakeDispatcher, type WakeDependencies } from '../core/wake-dispatcher.ts';
 
-export interface ControlQueueDependencies {
-  readonly shares: ShareStore;
-  readonly logger: Logger;
-}
+export type ControlQueueDependencies = WakeDependencies;
 
 const stateOf = async (userId: string, { shares }: ControlQueueDependencies): Promise<HttpReply> => {
   const { paused, users } = await shares.list();
@@ -38,6 +35,7 @@ const control = async (
   } else {
     return errorReply(403, 'scope "all" needs the scope admin; without a scope your own queue is meant');
   }
+  if (!paused) await wakeDispatcher(dependencies);
   return stateOf(userId, dependencies);
 };
 

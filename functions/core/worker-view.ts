@@ -1,5 +1,6 @@
 /** A worker as the task API shows it: seed 001's Worker object. */
 import type { Metrics, WorkerView } from '../../shared-types/index.ts';
+import type { Instance } from './scaling/ports.ts';
 import { statusOf, type Worker, type WorkerStatus } from './worker.ts';
 
 export interface Viewer {
@@ -47,16 +48,65 @@ export const workerViewOf = (worker: Worker, viewer: Viewer): WorkerView => {
   };
 };
 
+/** Launched, and not heard of yet: its monitor has not announced it. */
+const startingOf = (workers: readonly Worker[], instances: readonly Instance[]): readonly Instance[] => {
+  const registered = new Set(workers.map(({ workerId }) => workerId));
+  return instances.filter(
+    ({ condition, announcedAt, workerId }) =>
+      (condition === 'launching' || condition === 'live') &&
+      announcedAt === null &&
+      !registered.has(workerId),
+  );
+};
+
+const startingView = (instance: Instance, { isOperator }: Viewer): WorkerView => {
+  const { workerId, address, createdAt, provider } = instance;
+  return {
+    id: workerId,
+    pod_name: workerId,
+    status: 'starting',
+    ...placeOf(address ?? '', isOperator),
+    current_task_id: '',
+    queued_tasks: 0,
+    created_at: createdAt,
+    last_active_at: createdAt,
+    health_status: false,
+    tags: [],
+    comfyui_version: null,
+    provider,
+  };
+};
+
+/** The workers of the registry, and the instances that are to become such. */
+export const workerViewsOf = (
+  workers: readonly Worker[],
+  instances: readonly Instance[],
+  viewer: Viewer,
+): WorkerView[] => {
+  const providers = new Map(instances.map(({ workerId, provider }) => [workerId, provider]));
+  return [
+    ...workers.map((worker) => {
+      const view = workerViewOf(worker, viewer);
+      return { ...view, provider: providers.get(worker.workerId) ?? view.provider };
+    }),
+    ...startingOf(workers, instances).map((instance) => startingView(instance, viewer)),
+  ];
+};
+
 /** Seed 001's WorkerMetrics. */
-export const workerMetricsOf = (workers: readonly Worker[]): Metrics['workers'] => {
+export const workerMetricsOf = (
+  workers: readonly Worker[],
+  instances: readonly Instance[],
+): Metrics['workers'] => {
   const statuses = workers.map(statusOf);
   const count = (...wanted: readonly WorkerStatus[]): number =>
     statuses.filter((status) => wanted.includes(status)).length;
+  const starting = startingOf(workers, instances).length;
   return {
-    total_workers: statuses.length - count('stopped'),
+    total_workers: statuses.length - count('stopped') + starting,
     idle_workers: count('idle'),
     running_workers: count('busy', 'draining'),
-    starting_workers: count('starting'),
+    starting_workers: starting,
     failed_workers: count('failed', 'lost'),
   };
 };

@@ -1,4 +1,5 @@
 import { ENV } from '../../shared-types/index.ts';
+import { createInstanceStore } from '../adapters/dynamodb/instance-store.ts';
 import { createJobIndex } from '../adapters/dynamodb/job-index.ts';
 import { createJobStore } from '../adapters/dynamodb/job-store.ts';
 import { createTable } from '../adapters/dynamodb/table.ts';
@@ -18,6 +19,7 @@ export const handler = lazily(() => {
     index: createJobIndex(options),
     jobs: createJobStore(options),
     workers: createWorkerStore(options),
+    instances: createInstanceStore(options),
     logger,
   });
 });

@@ -10,12 +10,14 @@ import { jsonReply } from '../adapters/http/task-replies.ts';
 import type { Job } from '../core/job.ts';
 import type { JobIndex, JobStore, Logger, TaskFilter, WorkerStore } from '../core/ports.ts';
 import { taskSummaryOf } from '../core/task-view.ts';
+import type { InstanceStore } from '../core/scaling/ports.ts';
 import { workerMetricsOf } from '../core/worker-view.ts';
 
 export interface ListTasksDependencies {
   readonly index: JobIndex;
   readonly jobs: JobStore;
   readonly workers: WorkerStore;
+  readonly instances: Pick<InstanceStore, 'list'>;
   readonly logger: Logger;
 }
 
@@ -56,9 +58,13 @@ const listTasks = async (
 
 const getMetrics = async (
   { userId }: HttpRequest,
-  { index, workers }: ListTasksDependencies,
+  { index, workers, instances }: ListTasksDependencies,
 ): Promise<HttpReply> => {
-  const [counts, registered] = await Promise.all([index.counts(userId), workers.list()]);
+  const [counts, registered, launched] = await Promise.all([
+    index.counts(userId),
+    workers.list(),
+    instances.list(),
+  ]);
   const metrics: Metrics = {
     queue: {
       pending_tasks: counts.pending,
@@ -67,7 +73,7 @@ const getMetrics = async (
       failed_tasks: counts.failed,
       cancelled_tasks: counts.cancelled,
     },
-    workers: workerMetricsOf(registered),
+    workers: workerMetricsOf(registered, launched),
   };
   return jsonReply(200, metrics);
 };

@@ -2,10 +2,33 @@ import { describe, expect, test } from '@jest/globals';
 import { workerListSchema, workerSchema } from '../../shared-types/index.ts';
 import { createApiWorld, createCaller } from '../adapters/test-support/api-world.ts';
 import type { ApiScope } from '../core/ports.ts';
+import type { Instance } from '../core/scaling/ports.ts';
 import { makeRegistration, START, uuidOf } from '../core/test-support/fixtures.ts';
 import { createManageWorkersHandler } from './manage-workers.ts';
 
 const SECRET = 'https://proxy.example.com/s3cr3t-path';
+
+const INSTANCE: Instance = {
+  pool: 'main',
+  workerId: 'gpu-9',
+  providerId: 'novita',
+  provider: 'novita',
+  image: 'comfyui',
+  instanceId: null,
+  condition: 'launching',
+  createdAt: START,
+  launchedAt: null,
+  announcedAt: null,
+  leaseUntil: START,
+  pricePerHour: 1,
+  address: null,
+  catalogueHash: null,
+  idleSince: null,
+  unwellSince: null,
+  drainingSince: null,
+  endReason: null,
+  endedAt: null,
+};
 
 const setUp = async () => {
   const world = createApiWorld();
@@ -42,6 +65,17 @@ describe('the list of workers', () => {
         provider: 'runpod',
       },
       { id: 'pod-2', port: 443, comfyui_version: null, provider: 'static' },
+    ]);
+  });
+
+  test('shows instances that were launched and not heard of, and which provider a worker is from', async () => {
+    const { list, ports } = await setUp();
+    for (const workerId of ['pod-1', 'gpu-9']) await ports.instances.create({ ...INSTANCE, workerId });
+    await ports.instances.create({ ...INSTANCE, workerId: 'gone-1', condition: 'ended' });
+    expect((await list()).map(({ id, status, provider }) => `${id} ${status} ${provider}`)).toEqual([
+      'pod-1 idle novita',
+      'pod-2 idle static',
+      'gpu-9 starting novita',
     ]);
   });
 
