@@ -46,6 +46,23 @@ test('one step where ComfyUI has a route for it', async () => {
   expect(received.map(({ method, path }) => `${method} ${path}`)).toEqual([`POST /api/jobs/${ID}/cancel`]);
 });
 
+test.each(['{"cancelled":false}', '<html>', '', '[]'])(
+  'the old way where the route answers %j: the prompt may still wait',
+  async (answer) => {
+    const { endpoint, received } = await recording(({ method, path }) => {
+      if (path.endsWith('/cancel')) return [200, answer];
+      if (method === 'GET') return [200, JSON.stringify({ queue_running: [], queue_pending: [item(ID)] })];
+      return [200, ''];
+    });
+    expect(await comfyUi.endPrompt(endpoint, ID)).toBe('asked');
+    expect(received.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      `POST /api/jobs/${ID}/cancel`,
+      'POST /queue',
+      'GET /queue',
+    ]);
+  },
+);
+
 describe('without the route', () => {
   test('a prompt in the queue is deleted, and nothing is interrupted', async () => {
     const pod = { running: [OTHER], pending: ['x', ID] };

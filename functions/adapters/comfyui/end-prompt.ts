@@ -4,9 +4,10 @@
  * when /queue says that just this prompt runs.
  * Source: https://docs.comfy.org/development/comfyui-server/comms_routes
  */
-import type { Queue } from '../../../shared-types/index.ts';
+import * as z from 'zod';
+import { readComfyUiJson, type Queue } from '../../../shared-types/index.ts';
 import type { ComfyUi } from '../../core/ports.ts';
-import { send, type HttpOptions } from './http-request.ts';
+import { readText, send, type HttpOptions } from './http-request.ts';
 
 type ReadQueue = (endpoint: string) => Promise<Queue | undefined>;
 
@@ -18,6 +19,23 @@ const post = async (url: string, body: unknown, options: HttpOptions): Promise<n
 };
 
 const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+const cancelledSchema = z.looseObject({ cancelled: z.boolean() });
+
+/** True when ComfyUI says that it cancelled the job. @throws WorkerHttpError */
+const cancelJob = async (endpoint: string, promptId: string, options: HttpOptions): Promise<boolean> => {
+  const url = `${endpoint}/api/jobs/${encodeURIComponent(promptId)}/cancel`;
+  const response = await send(url, '{}', options);
+  if (!isSuccess(response.statusCode ?? 0)) {
+    response.destroy();
+    return false;
+  }
+  const reading = readComfyUiJson(await readText(response, MAX_ANSWER_BYTES, options));
+  const read = cancelledSchema.safeParse(reading.kind === 'ok' ? reading.value : undefined);
+  return read.success && read.data.cancelled;
+};
 
 const runsAlone = ({ running }: Queue, promptId: string): boolean =>
   running.length === 1 && running[0]?.promptId === promptId;
@@ -41,9 +59,8 @@ export const createEndPrompt =
   (readQueue: ReadQueue, options: HttpOptions): ComfyUi['endPrompt'] =>
   async (endpoint, promptId) => {
     try {
-      const status = await post(`${endpoint}/api/jobs/${encodeURIComponent(promptId)}/cancel`, {}, options);
-      // 404 is a release without this route, or a prompt that it does not have: the other way does no harm then.
-      if (isSuccess(status)) return 'asked';
+      if (await cancelJob(endpoint, promptId, options)) return 'asked';
+      // A release without this route (404), or a prompt that it has not, or would not cancel: this does no harm then.
       return await endById(endpoint, promptId, readQueue, options);
     } catch {
       return 'unreachable';

@@ -86,13 +86,20 @@ describe('in a bucket', () => {
     await expect(store.get('bad')).rejects.toMatchObject({ code: 'catalogue.invalid', retryable: false });
   });
 
-  test('no more than sixteen are kept', async () => {
-    const store = createCatalogueStore({ bucketName: 'workflows' });
-    for (let index = 0; index < 17; index += 1) await store.put(`many-${index}`, other);
+  test('the oldest leave the memory when there are too many', async () => {
+    const { length } = JSON.stringify(other);
+    const store = createCatalogueStore({ bucketName: 'workflows', maxCachedLength: 2 * length });
+    for (let index = 0; index < 3; index += 1) await store.put(`many-${index}`, other);
     const before = requests.length;
-    await store.get('many-16');
+    await store.get('many-2');
+    await store.get('many-1');
     expect(requests.length).toBe(before);
     await store.get('many-0');
     expect(requests.length).toBe(before + 1);
+    // many-2 was used longest ago.
+    await store.get('many-1');
+    expect(requests.length).toBe(before + 1);
+    await store.get('many-2');
+    expect(requests.length).toBe(before + 2);
   });
 });

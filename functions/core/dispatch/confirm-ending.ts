@@ -64,6 +64,8 @@ export const confirmEnding = async (job: Job, worker: Worker, deps: DispatchDepe
     case 'running':
     case 'pending':
       if (age >= ENDING_MS && found === 'running') return quarantine(job, worker, deps);
+      // It cannot be deleted: it may run some day, and nobody waits for it any more.
+      if (age >= UNREACHABLE_MS) return endAttempt(job, ended(job), deps);
       await deps.comfyUi.endPrompt(worker.endpoint, promptId);
       return postpone(job, ENDING_MS, deps);
     case 'unreachable':
