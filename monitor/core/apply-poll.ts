@@ -5,6 +5,7 @@ import {
   type Queue,
   type QueuedPrompt,
 } from '../../shared-types/index.ts';
+import { readExpectations } from './expectations.ts';
 import { cancelJob, failJob, settleByHistory } from './job-end.ts';
 import { isOpen, outlineOf, type Job } from './job.ts';
 import { LIMITS } from './monitor-state.ts';
@@ -21,6 +22,7 @@ const adopt = (job: Job, prompt: QueuedPrompt): void => {
     attempt: prompt.extraData.attempt ?? 1,
   };
   job.workflow ??= outlineOf(prompt, LIMITS.nodesPerJob);
+  job.expectations ??= readExpectations(prompt.extraData['expected']);
 };
 
 const disown = (turn: Turn, promptId: string): void => {

@@ -96,9 +96,15 @@ export const cacheNodes = (turn: Turn, job: Job, nodeIds: readonly string[]): vo
   }
 };
 
+/** The first step is where the count begins: the time before it holds whatever the node did first. */
+const paceOf = (run: NodeRun, value: number, at: number): Pick<NodeRun, 'stepsFrom' | 'restarted'> => {
+  if (value < run.value) return { restarted: true };
+  return run.stepsFrom === undefined && value > 0 ? { stepsFrom: { value, at } } : {};
+};
+
 const moveTo = (turn: Turn, job: Job, run: NodeRun, value: number, max: number): void => {
   if (run.state !== 'running' || (run.value === value && run.max === max)) return;
-  job.nodes.set(run.nodeId, { ...run, value, max, changedAt: turn.now });
+  job.nodes.set(run.nodeId, { ...run, ...paceOf(run, value, turn.now), value, max, changedAt: turn.now });
   job.progressDirty = true;
 };
 

@@ -1,5 +1,6 @@
 /** One attempt of one job as this ComfyUI runs it. Node ids are keys of Maps only: they may read `__proto__`. */
 import type { ExecutionErrorData, OutputFile, QueuedPrompt } from '../../shared-types/index.ts';
+import type { Expectations } from './expectations.ts';
 
 /** How the prompt ended, as the socket told it; the history decides whether that holds. */
 export type Claim =
@@ -28,6 +29,10 @@ export interface NodeRun {
   readonly startedAt?: number;
   readonly finishedAt?: number;
   readonly changedAt: number;
+  /** Where its steps were first seen to count from; with `value` and `changedAt` it gives their rate. */
+  readonly stepsFrom?: { readonly value: number; readonly at: number };
+  /** Its steps fell back: there are several passes, and their rate says nothing of the whole. */
+  readonly restarted?: true;
 }
 
 /** What of the submitted workflow is kept: names of classes and titles, never inputs. */
@@ -57,6 +62,8 @@ export interface Job {
   identity: JobIdentity | undefined;
   phase: JobPhase;
   workflow: WorkflowOutline | undefined;
+  /** What the dispatcher expects it to take, where it knows anything. */
+  expectations: Expectations | undefined;
   readonly openedAt: number;
   startedAt: number | undefined;
   /** Last time that a frame or /queue showed it alive. */
@@ -81,6 +88,8 @@ export interface Job {
   /** Last start or end of a node's run; undefined before any node ran. */
   ranAt: number | undefined;
   progressDirty: boolean;
+  /** Milliseconds after which progress is told although no frame came; Infinity where nothing is expected. */
+  quietMs: number;
   lanes: Lanes;
   /** Where /queue last saw it. */
   queued: 'running' | 'pending' | 'absent' | undefined;
@@ -95,6 +104,7 @@ export const openJob = (promptId: string, now: number, ownership: Job['ownership
   identity: undefined,
   phase: { kind: 'pending' },
   workflow: undefined,
+  expectations: undefined,
   openedAt: now,
   startedAt: undefined,
   aliveAt: now,
@@ -113,6 +123,7 @@ export const openJob = (promptId: string, now: number, ownership: Job['ownership
   running: 0,
   ranAt: undefined,
   progressDirty: false,
+  quietMs: Infinity,
   lanes: { executing: -Infinity, executed: -Infinity, images: -Infinity, progress: -Infinity },
   queued: undefined,
   absence: undefined,
@@ -144,6 +155,7 @@ export const closePhase = (job: Job, now: number): void => {
   job.announced = new Set();
   job.blockedNodes = new Set();
   job.workflow = undefined;
+  job.expectations = undefined;
   job.historyDueAt = undefined;
   job.progressDirty = false;
 };

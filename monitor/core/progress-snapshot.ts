@@ -1,5 +1,6 @@
 /** The progress of a whole attempt, as one snapshot that replaces the one before it. */
 import type { RunningNode } from '../../shared-types/index.ts';
+import { percentageOf, type Estimate } from './estimate.ts';
 import type { Job, NodeRun } from './job.ts';
 import { cleanText, nodeName } from './node-names.ts';
 
@@ -63,9 +64,15 @@ export const countNodes = (job: Job): NodeCounts => {
   return { totalNodes, completedNodes, cachedNodes, done: completedNodes + partial };
 };
 
+/** Nodes weigh what they take where that is known, else all alike. */
+const shareOf = (counts: NodeCounts, estimate: Estimate | undefined): number => {
+  if (estimate !== undefined) return percentage(percentageOf(estimate), 100);
+  return counts.totalNodes === 0 ? 0 : percentage(counts.done, counts.totalNodes);
+};
+
 /** Never falls within the attempt, whatever restarts or joins. Moves `job.overall`. */
-export const raiseOverall = (job: Job, counts: NodeCounts): number => {
-  const share = counts.totalNodes === 0 ? 0 : percentage(counts.done, counts.totalNodes);
+export const raiseOverall = (job: Job, counts: NodeCounts, estimate?: Estimate): number => {
+  const share = shareOf(counts, estimate);
   job.overall = Math.max(job.overall, Math.min(share, TOP_BEFORE_END));
   return job.overall;
 };

@@ -1,5 +1,6 @@
 /** Turns what is pending of a job into events: leading edge at once, then at most one of each kind per interval. */
 import { SCHEMA_VERSION, type MonitorDetailType, type OutputFile } from '../../shared-types/index.ts';
+import { estimateOf, etaOf, type Estimate } from './estimate.ts';
 import { DETAIL_BUDGET_BYTES, chunksBySize, headWithin } from './event-size.ts';
 import type { Job, Lanes } from './job.ts';
 import { LIMITS, type MonitorEvent } from './monitor-state.ts';
@@ -103,9 +104,17 @@ const publishImages = (turn: Turn, job: Job, force: boolean): void => {
   job.lanes.images = turn.now;
 };
 
+/** Twenty reports show a whole job moving; a long silence is broken four times a minute. */
+const quietMsOf = (estimate: Estimate | undefined): number =>
+  estimate === undefined
+    ? Infinity
+    : Math.min(Math.max((estimate.doneMs + estimate.leftMs) / 20, LIMITS.quietLeastMs), LIMITS.quietMostMs);
+
 /** Between two nodes nothing runs for a moment: what comes next is better news than what ended. */
 const progressDueAt = (job: Job, intervalMs: number): number => {
-  if (!job.progressDirty || job.phase.kind !== 'running' || job.ranAt === undefined) return Infinity;
+  if (job.phase.kind !== 'running' || job.ranAt === undefined) return Infinity;
+  // Where times are known, a node that says nothing of itself (a loader) moves on all the same.
+  if (!job.progressDirty) return job.running > 0 ? job.lanes.progress + job.quietMs : Infinity;
   const settledAt = job.running > 0 ? -Infinity : job.ranAt + LIMITS.settleMs;
   return Math.max(job.lanes.progress + intervalMs, settledAt);
 };
@@ -115,6 +124,7 @@ const publishProgress = (turn: Turn, job: Job): void => {
   const { lead, running } = relevantNodes(job);
   if (lead === undefined) return;
   const counts = countNodes(job);
+  const estimate = estimateOf(job, turn.now);
   const names = turn.state.displayNames;
   const runningNodes = headWithin(
     running.map((run) => runningNode(job, names, run)),
@@ -122,12 +132,14 @@ const publishProgress = (turn: Turn, job: Job): void => {
   );
   emitJob(turn, job, 'Node Progress Update', {
     ...runningNode(job, names, lead),
-    overallPercentage: raiseOverall(job, counts),
+    overallPercentage: raiseOverall(job, counts, estimate),
     completedNodes: counts.completedNodes,
     cachedNodes: counts.cachedNodes,
     totalNodes: counts.totalNodes,
     runningNodes,
+    eta: etaOf(job, turn.now, estimate),
   });
+  job.quietMs = quietMsOf(estimate);
   job.progressDirty = false;
   job.lanes.progress = turn.now;
 };
