@@ -28,6 +28,7 @@ const instanceRowSchema = z.object({
   address: text.nullable().default(null),
   catalogueHash: text.nullable().default(null),
   idleSince: maybeIso,
+  busyShare: z.number().min(0).max(1).default(1),
   unwellSince: maybeIso,
   drainingSince: maybeIso,
   endReason: z

@@ -82,7 +82,7 @@ const anyInstance: fc.Arbitrary<InstanceView> = fc
     const { workerId, condition, age, announced } = told;
     const instance = makeInstance({
       workerId,
-      condition: condition as Instance['condition'],
+      condition,
       instanceId: condition === 'launching' ? null : `i-${workerId}`,
       createdAt: iso(-age),
       launchedAt: condition === 'launching' ? null : iso(-age),
@@ -246,6 +246,21 @@ describe('scale down', () => {
     const view = viewOf([idle('a', 10), idle('b', 30), idle('c', 20)]);
     const actions = decideScaling(view, makePool({ min: 2 }), NOW);
     expect(actions.flatMap((action) => ('workerId' in action ? [action.workerId] : []))).toEqual(['b']);
+  });
+
+  test('those that are all a little busy become fewer, one at a time, while nothing waits', () => {
+    const thin = (workerId: string, busyShare: number): InstanceView => {
+      const view = idle(workerId, 1);
+      return { ...view, instance: { ...view.instance, busyShare } };
+    };
+    const three = (busyShare: number) =>
+      viewOf([thin('a', busyShare), thin('b', busyShare), thin('c', busyShare)]);
+    expect(count(decideScaling(three(0.4), makePool(), NOW), 'drain')).toBe(1);
+    expect(count(decideScaling(three(0.5), makePool(), NOW), 'drain')).toBe(0);
+    expect(count(decideScaling(three(0.4), makePool({ min: 3 }), NOW), 'drain')).toBe(0);
+    const waits = { ...three(0.4), waiting: waiting(1) };
+    expect(count(decideScaling(waits, makePool(), NOW), 'drain')).toBe(0);
+    expect(count(decideScaling(viewOf([thin('a', 0.1)]), makePool(), NOW), 'drain')).toBe(0);
   });
 
   test('not soon after a launch or a drain', () => {

@@ -137,7 +137,18 @@ const lastLaunchOf = ({ instances }: PoolView): string | null =>
 const lastIdleDrainOf = ({ instances }: PoolView): string | null =>
   latest(instances.map(({ instance }) => (instance.endReason === 'idle' ? instance.drainingSince : null)));
 
-/** Those that have been idle long enough, as many as are too many. */
+/** The dispatcher gives work to whoever had none for longest: too many workers are all a little busy, and none idle. */
+const THIN_SHARE = 0.7;
+
+/** One that is idle just now, when the others could do what all of them did and still have room. */
+const thinlySpread = (serving: readonly InstanceView[], { waiting }: PoolView): readonly InstanceView[] => {
+  const busy = serving.reduce((sum, { instance }) => sum + instance.busyShare, 0);
+  const others = serving.length - 1;
+  if (waiting.length > 0 || others < 1 || busy > THIN_SHARE * others) return [];
+  return serving.filter(isIdle).sort(longestIdleFirst).slice(0, 1);
+};
+
+/** Those that have been idle long enough, as many as are too many; else one of those that are spread too thin. */
 const idleDrains = (
   serving: readonly InstanceView[],
   floor: number,
@@ -148,16 +159,16 @@ const idleDrains = (
     (at) => !elapsed(at, config.cooldownDownSeconds, now),
   );
   if (tooMany <= 0 || cooling) return [];
-  return serving
+  const idle = serving
     .filter((each) => isIdle(each) && elapsed(each.instance.idleSince, config.idleSeconds, now))
     .sort(longestIdleFirst)
-    .slice(0, tooMany)
-    .map((each) => ({
-      kind: 'drain',
-      workerId: workerIdOf(each),
-      endReason: 'idle',
-      reason: `idle since ${each.instance.idleSince ?? ''}: ${floor} of ${serving.length} are needed`,
-    }));
+    .slice(0, tooMany);
+  return (idle.length > 0 ? idle : thinlySpread(serving, view)).map((each) => ({
+    kind: 'drain',
+    workerId: workerIdOf(each),
+    endReason: 'idle',
+    reason: `idle since ${each.instance.idleSince ?? ''}: ${floor} of ${serving.length} are needed`,
+  }));
 };
 
 /** `max` was lowered: whoever boots goes first, then who is idle, then who holds least. */

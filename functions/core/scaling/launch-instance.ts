@@ -47,6 +47,7 @@ export const newInstance = (
   address: null,
   catalogueHash: null,
   idleSince: null,
+  busyShare: 1,
   unwellSince: null,
   drainingSince: null,
   endReason: null,

@@ -57,6 +57,8 @@ export interface Instance {
   readonly catalogueHash: string | null;
   /** Holds nothing since then; null while it works or is not announced. */
   readonly idleSince: string | null;
+  /** 0–1: the share of the last ten minutes or so in which it held something. */
+  readonly busyShare: number;
   /** Does not answer since then. */
   readonly unwellSince: string | null;
   readonly drainingSince: string | null;

@@ -4,7 +4,7 @@ import { createSilentLogger } from '../test-support/fixtures.ts';
 import { reapPools } from './reap.ts';
 import { createFakeProvider } from './test-support/fake-provider.ts';
 import { makePool, novitaEntry } from './test-support/fixtures.ts';
-import { createScalingWorld } from './test-support/scaling-world.ts';
+import { createScalingWorld } from '../../adapters/test-support/scaling-world.ts';
 
 const setUp = () => {
   const clock = createFakeClock();

@@ -64,11 +64,28 @@ describe('its worker', () => {
     const first = refresh({ instance: makeInstance(), seen, worker }, NOW);
     expect(first).toMatchObject({ announcedAt: NOW_ISO, idleSince: NOW_ISO, catalogueHash: 'hash' });
     if (first === 'discard') throw new Error('it is live');
-    expect(refresh({ instance: first, seen, worker }, NOW + 60_000)).toEqual(first);
+    expect(refresh({ instance: first, seen, worker }, NOW + 60_000)).toEqual({
+      ...first,
+      busyShare: 0.81,
+    });
     const worked = makeWorker({ lastAssignedAt: new Date(NOW + 30_000).toISOString() });
     expect(refresh({ instance: first, seen, worker: worked }, NOW + 60_000)).toMatchObject({
       idleSince: new Date(NOW + 60_000).toISOString(),
     });
+  });
+
+  test('is busy by its last ten minutes or so, and its row comes to rest', () => {
+    let instance = makeInstance({ announcedAt: NOW_ISO, idleSince: NOW_ISO });
+    const shares: number[] = [];
+    for (let pass = 0; pass < 60; pass += 1) {
+      const next = refresh({ instance, seen, worker: makeWorker() }, NOW + pass * 60_000);
+      if (next === 'discard') throw new Error('it is live');
+      instance = next;
+      shares.push(instance.busyShare);
+    }
+    expect(shares[9]).toBeLessThan(0.4);
+    expect(shares.at(-1)).toBeLessThan(0.06);
+    expect(shares.at(-1)).toBe(shares.at(-10));
   });
 
   test.each([

@@ -40,6 +40,15 @@ const idleSinceOf = ({ idleSince }: Instance, worker: Worker, now: string): stri
   return idleSince === null || (last !== null && last > idleSince) ? now : idleSince;
 };
 
+/** Of each pass, a minute apart: a moving average over some ten minutes. */
+const LATEST_WEIGHT = 0.1;
+
+/** Rounded, so that a row whose worker does nothing comes to rest. It begins as busy: nobody is judged unseen. */
+const busyShareOf = ({ busyShare }: Instance, worker: Worker): number => {
+  const now = worker.held.length > 0 ? 1 : 0;
+  return Math.round((busyShare + LATEST_WEIGHT * (now - busyShare)) * 100) / 100;
+};
+
 const isUnwell = (worker: Worker): boolean =>
   !worker.quarantined && ['lost', 'failed', 'stopped'].includes(statusOf(worker));
 
@@ -47,6 +56,7 @@ const registered = (instance: Instance, worker: Worker, now: string): Partial<In
   announcedAt: instance.announcedAt ?? now,
   catalogueHash: worker.catalogueHash ?? instance.catalogueHash,
   idleSince: idleSinceOf(instance, worker, now),
+  busyShare: busyShareOf(instance, worker),
   unwellSince: isUnwell(worker) ? (instance.unwellSince ?? now) : null,
 });
 

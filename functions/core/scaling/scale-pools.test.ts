@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { digestObjectInfo } from '../workflow/catalogue.ts';
 import { scalePools } from './scale-pools.ts';
 import { novitaEntry } from './test-support/fixtures.ts';
-import { createScalingWorld, runpodEntry, STAGE } from './test-support/scaling-world.ts';
+import { createScalingWorld, runpodEntry, STAGE } from '../../adapters/test-support/scaling-world.ts';
 
 const JOB = '00000000-0000-4000-8000-00000000abcd';
 

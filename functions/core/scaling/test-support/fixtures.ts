@@ -40,6 +40,7 @@ export const makeInstance = (overrides: Partial<Instance> = {}): Instance => ({
   address: null,
   catalogueHash: null,
   idleSince: null,
+  busyShare: 1,
   unwellSince: null,
   drainingSince: null,
   endReason: null,

@@ -1,20 +1,20 @@
 /** Everything a scaling pass touches, in memory: the stores, two providers, and pods that announce themselves. */
-import { createFakeInstanceStore } from '../../../adapters/dynamodb/instance-store.fake.ts';
-import { createFakeTable } from '../../../adapters/dynamodb/fake-table.ts';
-import type { JobNeeds } from '../../job.ts';
-import { createFakeClock } from '../../test-support/fake-clock.ts';
-import { createFaults } from '../../test-support/faults.ts';
+import { createFakeInstanceStore } from '../dynamodb/instance-store.fake.ts';
+import { createFakeTable } from '../dynamodb/fake-table.ts';
+import type { JobNeeds } from '../../core/job.ts';
+import { createFakeClock } from '../../core/test-support/fake-clock.ts';
+import { createFaults } from '../../core/test-support/faults.ts';
 import {
   createCountingIds,
   createSilentLogger,
   makeRegistration,
   uuidOf,
-} from '../../test-support/fixtures.ts';
-import type { Catalogue } from '../../workflow/catalogue.ts';
-import type { Instance, ScalingDependencies } from '../ports.ts';
-import { scalePools } from '../scale-pools.ts';
-import { createFakeProvider } from './fake-provider.ts';
-import { makePool, novitaEntry } from './fixtures.ts';
+} from '../../core/test-support/fixtures.ts';
+import type { Catalogue } from '../../core/workflow/catalogue.ts';
+import type { Instance, ScalingDependencies } from '../../core/scaling/ports.ts';
+import { scalePools } from '../../core/scaling/scale-pools.ts';
+import { createFakeProvider } from '../../core/scaling/test-support/fake-provider.ts';
+import { makePool, novitaEntry } from '../../core/scaling/test-support/fixtures.ts';
 
 const MINUTE_MS = 60_000;
 
