@@ -104,6 +104,7 @@ const ports: Readonly<Record<string, Port>> = {
     methods: { create: 'PutItem', findBySecret: 'GetItem', list: 'Query', revoke: 'GetItem UpdateItem' },
   },
   tickets: { factory: 'createTicketStore', methods: { create: 'PutItem', redeem: 'DeleteItem' } },
+  profiles: { factory: 'createProfileStore', methods: { get: 'GetItem', put: 'PutItem' } },
   timeline: { factory: 'createTimelineStore', methods: { append: 'PutItem', list: 'Query' } },
   outputs: { factory: 'createOutputStore', methods: { put: 'PutItem', get: 'Query' } },
   workflows: {

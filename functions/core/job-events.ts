@@ -44,7 +44,7 @@ export const lateStartChange = (detail: DetailOf<'Job Started'>): JobChange => (
 export const progressOf = (detail: DetailOf<'Node Progress Update'>): JobProgress => {
   const { nodeId, displayNodeId, nodeName, nodeType, nodeProgress, nodeMaxProgress, nodePercentage } = detail;
   const { nodeState, parentNodeId, realNodeId, overallPercentage, completedNodes, cachedNodes } = detail;
-  const { totalNodes, runningNodes } = detail;
+  const { totalNodes, runningNodes, eta } = detail;
   return {
     nodeId,
     displayNodeId,
@@ -61,6 +61,7 @@ export const progressOf = (detail: DetailOf<'Node Progress Update'>): JobProgres
     cachedNodes,
     totalNodes,
     runningNodes,
+    ...(eta === undefined ? {} : { eta }),
     message: progressMessage(detail),
   };
 };

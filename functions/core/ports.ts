@@ -150,6 +150,8 @@ export interface WorkerRegistration extends WorkerReport {
   readonly endpoint: string;
   readonly comfyuiVersion: string | null;
   readonly tags: readonly string[];
+  /** `workerKind` of its devices. */
+  readonly kind?: string;
 }
 
 export interface WorkerStore {

@@ -1,5 +1,6 @@
 /** A monitor announces its worker. */
 import type { DetailOf } from '../../shared-types/index.ts';
+import { workerKind } from './estimate/worker-kind.ts';
 import type { Logger, WorkerStore } from './ports.ts';
 import { checkWorkerAddress, type AddressPolicy } from './worker-address.ts';
 
@@ -25,7 +26,8 @@ export const registerWorker = async (
   }
   const report = { workerId, clientId, bootId, sequence, timestamp };
   const { tags = [] } = detail;
-  const answer = await workers.register({ ...report, endpoint: address.url, comfyuiVersion, tags });
+  const kind = workerKind(detail.devices);
+  const answer = await workers.register({ ...report, endpoint: address.url, comfyuiVersion, tags, kind });
   if (answer === 'applied') logger.info('worker.registered', { workerId, comfyuiVersion });
   return answer;
 };

@@ -42,6 +42,8 @@ export interface Worker {
   readonly tags: readonly string[];
   /** What its ComfyUI can run: a key of the catalogue store; null while unknown, which means anything. */
   readonly catalogueHash: string | null;
+  /** Workers of one kind take the same time for the same work (`workerKind`); absent before it registered with one. */
+  readonly kind?: string | undefined;
 }
 
 export const statusOf = ({ condition, held, quarantined }: Worker): WorkerStatus => {

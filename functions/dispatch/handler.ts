@@ -4,6 +4,7 @@ import { createRemoteFiles } from '../adapters/http/remote-files.ts';
 import { createCatalogueStore } from '../adapters/s3/catalogue-store.ts';
 import { createUploadStore } from '../adapters/s3/upload-store.ts';
 import { createJobIndex } from '../adapters/dynamodb/job-index.ts';
+import { createProfileStore } from '../adapters/dynamodb/profile-store.ts';
 import { createShareStore } from '../adapters/dynamodb/share-store.ts';
 import { createComfyUi } from '../adapters/comfyui/comfyui.ts';
 import { createQueueStore } from '../adapters/dynamodb/queue-store.ts';
@@ -41,6 +42,7 @@ const wire = (): WakeUpDependencies => {
   return {
     ...wired,
     index: createJobIndex(wired),
+    profiles: createProfileStore(wired),
     shares: createShareStore(wired),
     queue: createQueueStore({ ...wired, ids: systemIds }),
     workers: createWorkerStore(wired),

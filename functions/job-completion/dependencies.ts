@@ -9,8 +9,11 @@ import type {
   Pusher,
   QueueStore,
   SubscriptionStore,
+  TimelineStore,
   WorkerStore,
 } from '../core/ports.ts';
+
+import type { ProfileStore } from '../core/estimate/ports.ts';
 
 export interface CompletionDependencies {
   readonly jobs: JobStore;
@@ -22,6 +25,9 @@ export interface CompletionDependencies {
   readonly media: MediaStore;
   readonly publisher: EventPublisher;
   readonly pusher: Pusher;
+  readonly timeline: Pick<TimelineStore, 'list'>;
+  /** What workflows take is learnt from each job that completes. */
+  readonly profiles: ProfileStore;
   readonly clock: Clock;
   /** Uniform in [0, 1): jitter. */
   readonly random: () => number;

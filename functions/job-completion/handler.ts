@@ -2,7 +2,9 @@ import * as z from 'zod';
 import { ENV } from '../../shared-types/index.ts';
 import { createComfyUi } from '../adapters/comfyui/comfyui.ts';
 import { createOutputStore } from '../adapters/dynamodb/output-store.ts';
+import { createProfileStore } from '../adapters/dynamodb/profile-store.ts';
 import { createQueueStore } from '../adapters/dynamodb/queue-store.ts';
+import { createTimelineStore } from '../adapters/dynamodb/timeline-store.ts';
 import { createWorkerStore } from '../adapters/dynamodb/worker-store.ts';
 import { readEnvironment, required } from '../adapters/environment.ts';
 import { createEventPublisher } from '../adapters/eventbridge/event-publisher.ts';
@@ -32,6 +34,8 @@ const wire = (): CompletionDependencies => {
     ...wired,
     outputs: createOutputStore(wired),
     workers: createWorkerStore(wired),
+    timeline: createTimelineStore(wired),
+    profiles: createProfileStore(wired),
     queue: createQueueStore({ ...wired, ids: systemIds }),
     comfyUi: createComfyUi({ addressPolicy: env.WORKER_ADDRESS_POLICY, clock: wired.clock }),
     media: createMediaStore({ bucketName: env.MEDIA_BUCKET_NAME, cdnUrl: env.CDN_URL.replace(/\/+$/, '') }),

@@ -5,6 +5,7 @@
 import {
   outcomeOfHistory,
   outputsOfHistory,
+  queuedPromptOf,
   type DetailOf,
   type HistoryEntry,
   type JobProgress,
@@ -12,12 +13,15 @@ import {
 import { copyOutputs } from '../core/copy-outputs.ts';
 import { endedAttempt } from '../core/ended-attempt.ts';
 import { PipelineError } from '../core/errors.ts';
+import { learnAttempt } from '../core/estimate/learn-attempt.ts';
+import { UNKNOWN_KIND } from '../core/estimate/worker-kind.ts';
 import { pushToFollowers } from '../core/followers.ts';
 import { distinctOutputs } from '../core/job-outputs.ts';
 import { activeGuard } from '../core/job-guards.ts';
 import type { Job, JobFailure, JobOutputs, JobUpdate } from '../core/job.ts';
 import { progressMessage } from '../core/progress-message.ts';
 import { settleFailure } from '../core/settle-failure.ts';
+import type { Worker } from '../core/worker.ts';
 import { claim, standingOf } from './claim.ts';
 import { completedPush, taskCompletedDetail } from './completed-messages.ts';
 import type { CompletionDependencies } from './dependencies.ts';
@@ -37,9 +41,9 @@ const tellCompleted = async (job: Job, outputs: JobOutputs, deps: CompletionDepe
 const tellAgain = async (job: Job, deps: CompletionDependencies): Promise<void> =>
   tellCompleted(job, await deps.outputs.get(job.jobId, job.attempt), deps);
 
-const endpointOf = async (workerId: string, { workers }: CompletionDependencies): Promise<string> => {
+const workerOf = async (workerId: string, { workers }: CompletionDependencies): Promise<Worker> => {
   const worker = await workers.get(workerId);
-  if (worker !== undefined) return worker.endpoint;
+  if (worker !== undefined) return worker;
   throw new PipelineError('worker.unknown', 'the worker of the job is not registered', { retryable: true });
 };
 
@@ -99,17 +103,23 @@ const stale = (detail: Detail, { logger }: CompletionDependencies): void => {
   logger.info('event.stale', { jobId: detail.jobId, attempt: detail.attempt, eventId: detail.eventId });
 };
 
+/** Answers whether it was this call that ended the job. */
 const complete = async (
   job: Job,
   detail: Detail,
   outputs: JobOutputs,
   deps: CompletionDependencies,
-): Promise<void> => {
+): Promise<boolean> => {
   await deps.outputs.put(job.jobId, job.attempt, outputs);
   const ended = await endChange(job, detail, outputs, deps);
-  if (ended.kind === 'applied') return tellCompleted(ended.job, outputs, deps);
+  if (ended.kind === 'applied') {
+    await tellCompleted(ended.job, outputs, deps);
+    return true;
+  }
   const standing = standingOf(await deps.jobs.get(job.jobId), detail);
-  return standing.kind === 'completed' ? tellAgain(standing.job, deps) : stale(detail, deps);
+  if (standing.kind === 'completed') await tellAgain(standing.job, deps);
+  else stale(detail, deps);
+  return false;
 };
 
 /**
@@ -128,17 +138,33 @@ const completeWithEarly = async (
   if (outputs.length === 0 && announced > 0) return settleFailure(job, failure, deps);
   const error = `${failure.message}: ${announced - outputs.length} of ${announced} outputs are lost`;
   const lost = { nodeId: '', outputKey: '', index: 0, filename: '', error: error.slice(0, 512) };
-  return complete(job, detail, { outputs, missingOutputs: outputs.length < announced ? [lost] : [] }, deps);
+  await complete(job, detail, { outputs, missingOutputs: outputs.length < announced ? [lost] : [] }, deps);
+};
+
+/** Only the call that ended the job, so that a second delivery teaches nothing twice. */
+const completeAndLearn = async (
+  job: Job,
+  detail: Detail,
+  worker: Worker,
+  entry: HistoryEntry,
+  deps: CompletionDependencies,
+): Promise<void> => {
+  const outputs = await storeAll(job, worker.endpoint, entry, deps);
+  if (!(await complete(job, detail, outputs, deps)) || entry.prompt === undefined) return;
+  const { jobId, attempt, durationMs } = detail;
+  const { workflow } = queuedPromptOf(entry.prompt);
+  const kind = worker.kind ?? UNKNOWN_KIND;
+  await learnAttempt({ jobId, attempt, durationMs, workflow, kind }, deps);
 };
 
 const store = async (job: Job, detail: Detail, deps: CompletionDependencies): Promise<void> => {
-  const endpoint = await endpointOf(detail.workerId, deps);
-  const entry = await readHistory(endpoint, detail.promptId, deps);
+  const worker = await workerOf(detail.workerId, deps);
+  const entry = await readHistory(worker.endpoint, detail.promptId, deps);
   if (entry === undefined) {
     return completeWithEarly(job, detail, { reason: 'vanished', message: HISTORY_GONE }, deps);
   }
   const failure = failureOfHistory(outcomeOfHistory(entry));
-  if (failure === undefined) return complete(job, detail, await storeAll(job, endpoint, entry, deps), deps);
+  if (failure === undefined) return completeAndLearn(job, detail, worker, entry, deps);
   deps.logger.warn('completion.contradicted', {
     jobId: job.jobId,
     attempt: job.attempt,

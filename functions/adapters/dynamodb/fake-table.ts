@@ -1,4 +1,5 @@
 /** All stores in memory, sharing state as they share the table, with calls that fail on demand. */
+import type { ProfileStore } from '../../core/estimate/ports.ts';
 import type { Job } from '../../core/job.ts';
 import type {
   Clock,
@@ -20,6 +21,7 @@ import { createFakeConnectionStore } from './connection-store.fake.ts';
 import { createFakeJobIndex } from './job-index.fake.ts';
 import { createFakeJobStore } from './job-store.fake.ts';
 import { createFakeOutputStore } from './output-store.fake.ts';
+import { createFakeProfileStore, type FakeProfileStore } from './profile-store.fake.ts';
 import { createFakeQueueStore } from './queue-store.fake.ts';
 import { createFakeShareStore } from './share-store.fake.ts';
 import { createFakeSubscriptionStore } from './subscription-store.fake.ts';
@@ -36,6 +38,7 @@ export interface FakeTable {
   readonly shares: ShareStore;
   readonly workers: WorkerStore;
   readonly timeline: TimelineStore;
+  readonly profiles: ProfileStore;
   readonly outputs: OutputStore;
   /** Makes the next calls of a store's method reject: `fail('jobs', 'update', 1, 'after')`. */
   readonly fail: Faults['fail'];
@@ -47,6 +50,7 @@ export interface FakeTable {
   allShares(): readonly UserShare[];
   allWorkers(): readonly Worker[];
   readonly transitions: FakeTimelineStore['events'];
+  readonly allProfiles: FakeProfileStore['profiles'];
 }
 
 /** @param faults shared with other ports when calls are to be counted over all of them */
@@ -56,6 +60,7 @@ export const createFakeTable = (clock: Clock, faults: Faults = createFaults()): 
   const queue = createFakeQueueStore({ shares });
   const workers = createFakeWorkerStore({ clock });
   const timeline = createFakeTimelineStore();
+  const profiles = createFakeProfileStore();
   return {
     jobs: faults.wrap<JobStore>('jobs', jobs),
     subscriptions: faults.wrap('subscriptions', createFakeSubscriptionStore({ jobs })),
@@ -65,6 +70,7 @@ export const createFakeTable = (clock: Clock, faults: Faults = createFaults()): 
     shares: faults.wrap<ShareStore>('shares', shares),
     workers: faults.wrap<WorkerStore>('workers', workers),
     timeline: faults.wrap<TimelineStore>('timeline', timeline),
+    profiles: faults.wrap<ProfileStore>('profiles', profiles),
     outputs: faults.wrap<OutputStore>('outputs', createFakeOutputStore()),
     fail: (name, method, times, time) => faults.fail(name, method, times, time),
     faults,
@@ -73,5 +79,6 @@ export const createFakeTable = (clock: Clock, faults: Faults = createFaults()): 
     allShares: () => [...shares.shares.values()],
     allWorkers: () => workers.all(),
     transitions: timeline.events,
+    allProfiles: profiles.profiles,
   };
 };

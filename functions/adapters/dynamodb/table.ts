@@ -14,6 +14,7 @@
  * | worker | `WORKERS` | `<workerId>` |
  * | instance of a provider | `INSTANCES` | `<pool>#<workerId>` |
  * | connection | `CONNECTION#<connectionId>` | `CONNECTION` |
+ * | what a workflow, or each class, takes | `PROFILE#<hash>`, `PROFILE#CLASS` | `<kind of worker>` |
  * | one-time ticket | `TICKET#<secretHash>` | `TICKET` |
  * | API key | `APIKEY#<secretHash>` | `APIKEY` |
  * | API key of a user | `USER#<userId>` | `APIKEY#<keyId>` |

@@ -29,6 +29,7 @@ const announced = (registration: WorkerRegistration): Partial<Worker> => ({
   bootId: registration.bootId,
   comfyuiVersion: registration.comfyuiVersion,
   tags: sortedTags(registration.tags),
+  ...(registration.kind === undefined ? {} : { kind: registration.kind }),
   avoidUntil: null,
 });
 
@@ -49,6 +50,7 @@ const created = (registration: WorkerRegistration, now: string): Stored => ({
     quarantined: false,
     tags: sortedTags(registration.tags),
     catalogueHash: null,
+    ...(registration.kind === undefined ? {} : { kind: registration.kind }),
   },
   condition: 'ready',
   drains: false,

@@ -69,6 +69,7 @@ export const createWorkerStore = ({ table, clock, logger }: StoreOptions): Worke
     bootId: registration.bootId,
     comfyuiVersion: registration.comfyuiVersion,
     tags: sortedTags(registration.tags),
+    ...(registration.kind === undefined ? {} : { kind: registration.kind }),
     avoidUntil: null,
     condition: 'ready' satisfies StoredCondition,
   });

@@ -10,6 +10,7 @@ import type {
   WorkerStore,
   WorkflowStore,
 } from '../ports.ts';
+import type { ProfileStore } from '../estimate/ports.ts';
 import type { SettleDependencies } from '../settle-failure.ts';
 import type { Chokes } from './chokes.ts';
 
@@ -29,6 +30,8 @@ export interface DispatchDependencies extends SettleDependencies {
   readonly remoteFiles: RemoteFiles;
   readonly catalogues: CatalogueStore;
   readonly comfyUi: ComfyUi;
+  /** What workflows took before; without it prompts go out without expectations. */
+  readonly profiles?: ProfileStore;
   readonly ids: Ids;
   readonly limits: DispatchLimits;
   /** Kept from pass to pass by whoever wires the dispatcher. */

@@ -1,4 +1,5 @@
 /** The body of POST /prompt. */
+import type { Expected } from '../estimate/expectations.ts';
 import type { Job } from '../job.ts';
 
 export interface PromptIdentity {
@@ -9,11 +10,18 @@ export interface PromptIdentity {
 
 /**
  * The workflow is put in as the text that was submitted: a seed of 18446744073709551615 does not survive
- * JSON.parse. `extra_data` lets a restarted monitor read back from /queue and /history whose prompt it is.
+ * JSON.parse. `extra_data` lets a restarted monitor read back from /queue and /history whose prompt it is, and what it
+ * is expected to take.
  */
-export const promptBody = (job: Job, workflowText: string, identity: PromptIdentity): string => {
+export const promptBody = (
+  job: Job,
+  workflowText: string,
+  identity: PromptIdentity,
+  expected?: Expected,
+): string => {
   const { promptId, clientId, attempt } = identity;
-  const extraData = { jobId: job.jobId, userId: job.userId, sessionId: job.sessionId, attempt };
+  const { jobId, userId, sessionId } = job;
+  const extraData = { jobId, userId, sessionId, attempt, ...(expected === undefined ? {} : { expected }) };
   const rest = { client_id: clientId, prompt_id: promptId, extra_data: extraData };
   return `${JSON.stringify(rest).slice(0, -1)},"prompt":${workflowText}}`;
 };

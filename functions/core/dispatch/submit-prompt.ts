@@ -1,4 +1,7 @@
 /** Files, then POST /prompt: what became of it. */
+import type { Expected } from '../estimate/expectations.ts';
+import { expectPrompt } from '../estimate/expect-prompt.ts';
+import { UNKNOWN_KIND } from '../estimate/worker-kind.ts';
 import type { Job } from '../job.ts';
 import type { JobFile, PromptSubmission } from '../ports.ts';
 import type { Worker } from '../worker.ts';
@@ -39,6 +42,14 @@ const settleUnknown = async (
   return { kind: 'accepted', droppedNodes: [] };
 };
 
+const expectationsOf = async (
+  { jobId }: Job,
+  { kind = UNKNOWN_KIND }: Worker,
+  workflowText: string,
+  { profiles, logger }: DispatchDependencies,
+): Promise<Expected | undefined> =>
+  profiles === undefined ? undefined : expectPrompt(jobId, workflowText, kind, { profiles, logger });
+
 const post = async (
   job: Job,
   worker: Worker,
@@ -46,7 +57,8 @@ const post = async (
   deps: DispatchDependencies,
 ): Promise<SubmitOutcome> => {
   const identity = { promptId: job.promptId ?? '', clientId: worker.clientId, attempt: job.attempt };
-  const body = promptBody(job, workflowText, identity);
+  const expected = await expectationsOf(job, worker, workflowText, deps);
+  const body = promptBody(job, workflowText, identity, expected);
   const first = await deps.comfyUi.submitPrompt(worker.endpoint, body);
   return first.kind === 'unknown' ? settleUnknown(job, worker, first, deps) : first;
 };
