@@ -8,6 +8,7 @@ export * from './env-names.ts';
 export * from './event-base.ts';
 export * from './event-catalogue.ts';
 export * from './monitor-events.ts';
+export * from './preview-request.ts';
 export * from './push-messages.ts';
 export * from './task-api.ts';
 export * from './task-events.ts';

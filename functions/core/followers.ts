@@ -9,18 +9,34 @@ export interface FollowersDependencies {
   readonly logger: Logger;
 }
 
+/** False when the connection is gone. */
 const pushToOne = async (
   job: Job,
   message: JobPush,
   connectionId: string,
   { pusher, subscriptions, logger }: FollowersDependencies,
-): Promise<void> => {
+): Promise<boolean> => {
   try {
-    if ((await pusher.send(connectionId, message)) === 'gone')
-      await subscriptions.unsubscribe(job.jobId, connectionId);
+    if ((await pusher.send(connectionId, message)) !== 'gone') return true;
+    await subscriptions.unsubscribe(job.jobId, connectionId);
+    return false;
   } catch (error) {
     logger.warn('push.failed', { jobId: job.jobId, connectionId, type: message.type, reason: String(error) });
+    return true;
   }
+};
+
+/** To some of the followers; answers how many of them are still there. Never rejects. */
+export const pushToConnections = async (
+  job: Job,
+  connectionIds: readonly string[],
+  message: JobPush,
+  dependencies: FollowersDependencies,
+): Promise<number> => {
+  const there = await Promise.all(
+    connectionIds.map((connectionId) => pushToOne(job, message, connectionId, dependencies)),
+  );
+  return there.filter(Boolean).length;
 };
 
 /**
@@ -32,7 +48,5 @@ export const pushToFollowers = async (
   message: JobPush,
   dependencies: FollowersDependencies,
 ): Promise<void> => {
-  await Promise.all(
-    job.connections.map((connectionId) => pushToOne(job, message, connectionId, dependencies)),
-  );
+  await pushToConnections(job, job.connections, message, dependencies);
 };
