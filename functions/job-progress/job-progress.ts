@@ -49,7 +49,9 @@ const recordTransitions = async (
   deps: JobProgressDependencies,
 ): Promise<void> => {
   const job = await deps.jobs.get(detail.jobId);
-  if (job?.attempt !== detail.attempt || job.workerId !== detail.workerId) {
+  const isOfAttempt =
+    job?.attempt === detail.attempt && job.workerId === detail.workerId && job.promptId === detail.promptId;
+  if (job === undefined || !isOfAttempt) {
     deps.logger.info('event.stale', { jobId: detail.jobId, sequence: detail.sequence });
     return;
   }
