@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { errorBodySchema } from '../shared-types/index.ts';
 import { CliError, EXIT, type ExitCode } from './cli-error.ts';
+import { errorCode } from './error-code.ts';
 
 /** Resolves after that many milliseconds; rejects with the signal's reason. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -89,11 +90,10 @@ const refusalOf = (status: number, text: string): CliError => {
   return new CliError(exitOf(status), `the API answered ${status}${message}${hint}`);
 };
 
-/** Such as ECONNREFUSED; of fetch's error it is the cause, or among the causes of several addresses. */
-const codeOf = (error: unknown): string => {
-  const cause = error instanceof Error ? error.cause : undefined;
-  const one = cause instanceof AggregateError ? (cause.errors[0] as unknown) : cause;
-  return one instanceof Error && 'code' in one && typeof one.code === 'string' ? one.code : 'no connection';
+/** Such as ECONNREFUSED: the code of what made fetch fail. */
+const reasonOf = (error: unknown): string => {
+  const cause = typeof error === 'object' && error !== null && 'cause' in error ? error.cause : undefined;
+  return errorCode(cause) || 'no connection';
 };
 
 /** `Retry-After` in whole seconds, capped; else twice as long each time. */
@@ -136,7 +136,7 @@ const createExchange =
     } catch (error) {
       signal.throwIfAborted();
       const timedOut = controller.signal.aborted;
-      const reason = timedOut ? `no answer for ${TIMEOUT_MS / 1000} s` : codeOf(error);
+      const reason = timedOut ? `no answer for ${TIMEOUT_MS / 1000} s` : reasonOf(error);
       return { kind: 'none', reason, timedOut };
     } finally {
       clearTimeout(timer);

@@ -8,6 +8,7 @@ import type { ReadableStream } from 'node:stream/web';
 import type { Task } from '../shared-types/index.ts';
 import type { Sleep } from './api.ts';
 import { CliError, EXIT } from './cli-error.ts';
+import { errorCode } from './error-code.ts';
 import { safeName } from './safe-name.ts';
 
 type TaskOutput = NonNullable<Task['result']>['outputs'][number];
@@ -32,9 +33,6 @@ const FIRST_WAIT_MS = 500;
 /** Without a byte for so long, a download is given up. */
 const STALL_MS = 60_000;
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-
 /**
  * A new, empty file: nothing is written over, links are not followed (https://nodejs.org/api/fs.html#file-system-flags).
  * A name that is taken gets the task's id, then a number.
@@ -50,8 +48,8 @@ const reserve = async (folder: string, filename: string, taskId: string): Promis
       await (await open(path, 'wx')).close();
       return path;
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST')
-        throw new CliError(EXIT.failed, `${path} cannot be written (${codeOf(error)})`);
+      if (errorCode(error) !== 'EEXIST')
+        throw new CliError(EXIT.failed, `${path} cannot be written (${errorCode(error)})`);
     }
   }
 };
@@ -103,7 +101,7 @@ const transfer = async (url: URL, size: number, path: string, signal: AbortSigna
 
 const failureOf = (error: unknown, url: URL): CliError => {
   if (error instanceof CliError && !error.retryable) return error;
-  const code = codeOf(error);
+  const code = errorCode(error);
   const broken = code === 'ABORT_ERR' ? `no byte for ${STALL_MS / 1000} s` : code || 'the connection broke';
   const reason = error instanceof CliError ? error.message : broken;
   return new CliError(EXIT.failed, `${url.href} cannot be downloaded: ${reason}`, { cause: error });
@@ -122,7 +120,9 @@ const transferWithRetries = async (
     } catch (error) {
       signal.throwIfAborted();
       const isFinal =
-        error instanceof CliError ? !error.retryable : /^E(NOSPC|DQUOT|ACCES|ROFS|IO)$/.test(codeOf(error));
+        error instanceof CliError
+          ? !error.retryable
+          : /^E(NOSPC|DQUOT|ACCES|ROFS|IO)$/.test(errorCode(error));
       if (isFinal || tries >= TRIES) throw failureOf(error, url);
     }
     await sleep(FIRST_WAIT_MS * 2 ** (tries - 1), signal);
@@ -160,7 +160,7 @@ export const downloadOutputs = async (
   const failures: string[] = [];
   if (outputs.length > 0)
     await mkdir(options.folder, { recursive: true }).catch((error: unknown) => {
-      throw new CliError(EXIT.failed, `${options.folder} cannot be made (${codeOf(error)})`);
+      throw new CliError(EXIT.failed, `${options.folder} cannot be made (${errorCode(error)})`);
     });
   for (const output of outputs) {
     try {
@@ -170,7 +170,7 @@ export const downloadOutputs = async (
       failures.push(
         error instanceof CliError
           ? error.message
-          : `${output.filename} cannot be written (${codeOf(error) || 'unknown'})`,
+          : `${output.filename} cannot be written (${errorCode(error) || 'unknown'})`,
       );
     }
   }

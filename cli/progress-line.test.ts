@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { pushExamples } from '../shared-types/push-examples.ts';
 import type { JobProgress } from '../shared-types/index.ts';
-import { initialJobState, type JobState } from '../web/index.ts';
+import { initialJobState } from '../web/client/job-model.ts';
+import type { JobState } from '../web/index.ts';
 import { displayWidth } from './printable.ts';
 import { duration, progressLine } from './progress-line.ts';
 

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { parse } from 'lossless-json';
 import { MAX_WORKFLOW_BYTES } from '../shared-types/index.ts';
 import { CliError, EXIT } from './cli-error.ts';
+import { errorCode } from './error-code.ts';
 import { isObject } from './target.ts';
 
 export interface WorkflowFile {
@@ -40,7 +41,7 @@ const parseWorkflow = (path: string, text: string): unknown => {
 /** @throws CliError naming the file and what to do */
 export const readWorkflowFile = async (path: string): Promise<WorkflowFile> => {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+    const code = errorCode(cause);
     throw wrong(path, code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`);
   });
   if (bytes.length > MAX_WORKFLOW_BYTES)
