@@ -23,12 +23,17 @@ type Present<T> = { readonly [K in keyof T]: Exclude<T[K], undefined> };
 const present = <T extends object>(options: T): Present<T> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Present<T>;
 
+/**
+ * An empty key where there is none to be had: the adapters answer that with `unauthorized`, which calls a person. A
+ * secret that cannot be read just now is another matter, and rejects.
+ */
 const keyOf = (secrets: ProviderSecrets, member: string) => async (): Promise<string> => {
-  const key = (await secrets())[member];
-  if (key !== undefined) return key;
-  throw new PipelineError('provider-secret.member-missing', `the provider secret has no ${member}`, {
-    retryable: false,
-  });
+  try {
+    return (await secrets())[member] ?? '';
+  } catch (error) {
+    if (error instanceof PipelineError && !error.retryable) return '';
+    throw error;
+  }
 };
 
 const createProvider = (entry: ProviderEntry, { secrets, clock }: RegistryOptions): WorkerProvider => {
