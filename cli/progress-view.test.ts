@@ -15,15 +15,15 @@ const line = (text: string, key = text, ended = false) => ({ render: () => text,
 const screenOf = (texts: readonly string[]): string[] => {
   const rows: string[] = [];
   let at = 0;
-  for (const [, code, up, text] of texts.join('').matchAll(/(\u001b\[(\d*)[AKJ])|([^\u001b]+)/g)) {
-    if (code?.endsWith('A') === true) at -= Number(up);
-    else if (code === '\u001b[2K') rows[at] = '';
-    else if (code === '\u001b[J') rows.length = at;
-    else
-      for (const one of (text ?? '').split('\n').slice(0, -1)) {
-        rows[at] = one;
-        at += 1;
-      }
+  for (const part of texts.join('').split('\u001b[').slice(1)) {
+    const [, count = '', command = '', text = ''] = /^(\d*)([AKJ])([^]*)$/.exec(part) ?? [];
+    if (command === 'A') at -= Number(count);
+    if (command === 'K') rows[at] = '';
+    if (command === 'J') rows.length = at;
+    for (const one of text.split('\n').slice(0, -1)) {
+      rows[at] = one;
+      at += 1;
+    }
     expect(at).toBeGreaterThanOrEqual(0);
   }
   return rows;

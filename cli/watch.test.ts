@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createApi } from './api.ts';
 import { startFakeApi, type FakeApi } from './test-support/fake-api.ts';
 import { outputOf } from './test-support/fake-tasks.ts';
 import { run, until } from './test-support/run.ts';
+import { watchTasks } from './watch.ts';
 
 let api: FakeApi;
 let folder: string;
@@ -235,6 +237,26 @@ describe('trouble on the way', () => {
     const { code, err } = await running;
     expect(code).toBe(5);
     expect(err).toContain('error: the key is revoked');
+  }, 60_000);
+
+  test('an API that stays away for ten minutes ends it with 4', async () => {
+    const id = addTask();
+    const { signal } = new AbortController();
+    const sleep = async () => undefined;
+    let now = 0;
+    const own = createApi({ url: api.url, key: undefined, sleep, signal });
+    const options = { output: { write: () => undefined }, quiet: true, signal, sleep, now: () => now };
+    const watching = watchTasks([{ id, name: 'a' }], own, options);
+    const ended = expect(watching).rejects.toMatchObject({ exitCode: 4, retryable: true });
+    await subscribed(id);
+    let tickets = 0;
+    api.intercept = ({ path }) => {
+      if (path === '/api/v1/tickets' && (tickets += 1) === 2) now += 11 * 60_000;
+      return 'cut';
+    };
+    api.cutSockets();
+    await ended;
+    expect(tickets).toBe(2);
   }, 60_000);
 
   test('an end that the API does not read yet is waited for', async () => {

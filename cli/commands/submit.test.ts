@@ -36,8 +36,7 @@ describe('the body of a submission', () => {
     const path = await file(`\ufeff ${WORKFLOW}\n`, 'my workflow.json');
     const { code, out } = await submit(path, '--set', 'seed=18446744073709551614', '--set', 'prompt=2024');
     expect(code).toBe(0);
-    const [{ body = '' } = {}] = submissions();
-    expect(body).toBe(
+    expect(submissions()[0]?.body).toBe(
       '{"workflow_id":"my-workflow","payload":' +
         `${WORKFLOW},"inputs":{"3.inputs.seed":18446744073709551614,"6.inputs.text":"2024"}}`,
     );

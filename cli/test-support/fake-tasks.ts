@@ -24,6 +24,14 @@ export const reply = (status: number, body?: unknown): Reply => ({ status, body 
 export const refusal = (status: number, error: string): Reply => reply(status, { error });
 
 const example = taskApiExamples.task as unknown as Task;
+const NOT_IN_LISTS: ReadonlySet<string> = new Set([
+  'payload',
+  'payload_url',
+  'result',
+  'queue_position',
+  'eta_seconds',
+  'attempts',
+]);
 const NOW = '2026-11-22T10:00:00.000Z';
 
 /** An output whose bytes are served below `/media/`. */
@@ -66,15 +74,8 @@ export const createFakeTasks = () => {
     return stored;
   };
 
-  const summaryOf = ({
-    payload,
-    payload_url,
-    result,
-    queue_position,
-    eta_seconds,
-    attempts,
-    ...rest
-  }: Task) => rest;
+  const summaryOf = (task: Task) =>
+    Object.fromEntries(Object.entries(task).filter(([name]) => !NOT_IN_LISTS.has(name)));
 
   const submittedOf = ({ id, workflow_id, created_at }: Task): Reply =>
     reply(201, { id, workflow_id, status: 'pending', created_at });
