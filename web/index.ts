@@ -8,17 +8,15 @@ export type {
 export { ClientError, type ClientErrorCode, type ClientErrorDetails } from './client/client-error.ts';
 export type { JobListener } from './client/followed-job.ts';
 export {
-  initialJobState,
   isFinished,
   type JobFailure,
+  type JobPreview,
   type JobRetry,
   type JobState,
 } from './client/job-model.ts';
-export { applyTask, leavesGap, reduceJob } from './client/job-state.ts';
 export { createPipelineClient } from './client/pipeline-client.ts';
-export { readPush } from './client/read-push.ts';
 export type { TaskView } from './client/read-task.ts';
 export type { SocketLike, WebSocketConstructor } from './client/reconnecting-socket.ts';
 export type { TaskSubmission, Token } from './client/task-api.ts';
 export { ticketsFrom, type TicketOptions } from './client/tickets.ts';
-export { DEFAULT_TIMING, type ClientTiming } from './client/timing.ts';
+export type { ClientTiming } from './client/timing.ts';

@@ -1,10 +1,8 @@
 /** What the client offers and what it is given. */
-import type { SubmitTaskResponse } from '../../shared-types/index.ts';
 import type { JobListener } from './followed-job.ts';
 import type { JobState } from './job-model.ts';
-import type { TaskView } from './read-task.ts';
 import type { SocketState, WebSocketConstructor } from './reconnecting-socket.ts';
-import type { TaskSubmission, Token } from './task-api.ts';
+import type { TaskApi, Token } from './task-api.ts';
 import type { ClientTiming } from './timing.ts';
 
 /** `polling`: there has been no socket for a while and the task API is asked instead. */
@@ -33,6 +31,8 @@ export interface PipelineClientOptions {
    * where there is a `token`, and none is used otherwise. See `ticketsFrom`.
    */
   readonly ticket?: (() => Promise<string>) | undefined;
+  /** Asks for pictures while sampling, where the stage allows them. */
+  readonly previews?: boolean | undefined;
   readonly WebSocket?: WebSocketConstructor | undefined;
   readonly fetch?: typeof fetch | undefined;
   /** Milliseconds; only differences matter. */
@@ -42,11 +42,7 @@ export interface PipelineClientOptions {
   readonly timing?: Partial<ClientTiming> | undefined;
 }
 
-export interface PipelineClient {
-  /** @throws ClientError */
-  submitTask(submission: TaskSubmission): Promise<SubmitTaskResponse>;
-  /** @throws ClientError */
-  getTask(id: string): Promise<TaskView>;
+export interface PipelineClient extends Omit<TaskApi, 'createTicket'> {
   /** Calls the listener with each new state, first with the one known now. @throws ClientError when closed */
   follow(jobId: string, listener: JobListener): () => void;
   /** The state of a followed job. */

@@ -21,15 +21,13 @@ export interface ClientErrorDetails {
 
 /** Everything that the client throws. `message` is one line for people. */
 export class ClientError extends Error {
-  override readonly name = 'ClientError';
-  readonly code: ClientErrorCode;
-  readonly retryable: boolean;
-  readonly status: number | undefined;
+  declare readonly code: ClientErrorCode;
+  declare readonly retryable: boolean;
+  declare readonly status: number | undefined;
 
   constructor(code: ClientErrorCode, message: string, details: ClientErrorDetails) {
-    super(message, { cause: details.cause });
-    this.code = code;
-    this.retryable = details.retryable;
-    this.status = details.status;
+    super(message, details);
+    const { retryable, status } = details;
+    Object.assign(this, { name: 'ClientError', code, retryable, status });
   }
 }

@@ -6,26 +6,29 @@ export type JobListener = (state: JobState) => void;
 export interface FollowedJob {
   state: JobState;
   readonly listeners: Set<JobListener>;
-  /** When the snapshot was asked for that has not come yet. */
-  askedAt: number | null;
-  heardAt: number;
+  /** This very connection was asked for it: the server counts it, finished or not. */
+  asked: boolean;
+  /** A snapshot was asked for that has not come yet. */
+  waits: boolean;
+  /** When it was last asked for or heard of. */
+  touchedAt: number;
+  /** Infinity while an answer is awaited. */
   polledAt: number;
-  polling: boolean;
   /** The server refused to push it (too many subscriptions, or no answer to make sense of). */
   refused: boolean;
   /** Since when nobody listens. */
-  leftAt: number | null;
+  leftAt: number;
 }
 
 export const createFollowedJob = (jobId: string, now: number): FollowedJob => ({
   state: initialJobState(jobId),
   listeners: new Set(),
-  askedAt: null,
-  heardAt: now,
-  polledAt: Number.NEGATIVE_INFINITY,
-  polling: false,
+  asked: false,
+  waits: false,
+  touchedAt: now,
+  polledAt: -Infinity,
   refused: false,
-  leftAt: null,
+  leftAt: now,
 });
 
 /** Somebody listens and there is more to come. */

@@ -91,9 +91,13 @@ export const initialJobState = (jobId: string): JobState => ({
   durationMs: null,
 });
 
+const UNFINISHED: readonly JobState['status'][] = ['unknown', 'pending', 'assigned', 'running'];
+
 /** True once nothing more can happen to the job. */
-export const isFinished = ({ status }: JobState): boolean =>
-  status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'notFound';
+export const isFinished = ({ status }: Pick<JobState, 'status'>): boolean => !UNFINISHED.includes(status);
+
+/** A status is never left for one of a lower rank; an end, which is not in the list, has the highest. */
+export const rankOf = (status: JobState['status']): number => UNFINISHED.indexOf(status) >>> 0;
 
 /** What a person reads where the source of a state carries no message of its own. */
 export const statusMessage = (status: JobStatus, outputs: number, error: string | null): string => {

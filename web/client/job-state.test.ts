@@ -91,6 +91,84 @@ describe('retry', () => {
   });
 });
 
+describe('what is added to a state', () => {
+  const running = reduceAll([progress(4, 40)]);
+  const nodes = (changes: Parameters<typeof pushOf<'job_nodes'>>[1] = {}): JobPush =>
+    pushOf('job_nodes', { sequence: 4, ...changes });
+  const preview = (changes: Parameters<typeof pushOf<'job_preview'>>[1] = {}): JobPush =>
+    pushOf('job_preview', { sequence: 4, ...changes });
+
+  test('takes no number, leaves no gap and may come twice', () => {
+    const state = reduceAll([nodes(), preview()], running);
+    expect(state).toMatchObject({ sequence: 4, percentage: 40, nodes: [{ state: 'executed' }] });
+    expect(reduceJob(state, nodes())).toBe(state);
+    expect(leavesGap(running, nodes())).toBe(false);
+    expect(leavesGap(running, nodes({ sequence: 5 }))).toBe(false);
+    expect(leavesGap(running, nodes({ sequence: 6 }))).toBe(true);
+    expect(leavesGap(running, nodes({ attempt: 2 }))).toBe(true);
+  });
+
+  test('says nothing when it is of an attempt that was given up', () => {
+    const second = reduceJob(running, pushOf('job_started', { sequence: 5, attempt: 2 }));
+    expect(second.nodes).toEqual([]);
+    expect(reduceJob(second, nodes({ sequence: 5 }))).toBe(second);
+    expect(reduceJob(second, preview({ sequence: 5 }))).toBe(second);
+  });
+
+  test('nodes that come late are still told, a picture of an older state is not', () => {
+    const later = reduceJob(running, progress(5, 50));
+    expect(reduceJob(later, nodes()).nodes).toHaveLength(1);
+    expect(reduceJob(later, preview())).toBe(later);
+  });
+
+  test('the picture goes with the run, the nodes stay; those of the last moment may follow the end', () => {
+    const shown = reduceAll([nodes(), preview()], running);
+    for (const end of ['job_completed', 'job_failed', 'job_cancelled', 'job_retrying'] as const) {
+      const ended = reduceJob(shown, pushOf(end, { sequence: 5 }));
+      expect(ended).toMatchObject({ preview: null, eta: null, nodes: [{ nodeId: '3' }] });
+    }
+    const ended = reduceJob(shown, pushOf('job_completed', { sequence: 5 }));
+    const [example] = pushExamples.job_nodes.nodes;
+    const last = nodes({ sequence: 5, nodes: [{ ...example!, nodeId: '9' } as never] });
+    expect(reduceJob(ended, last).nodes.map(({ nodeId }) => nodeId)).toEqual(['3', '9']);
+    expect(reduceJob(ended, preview({ sequence: 5 }))).toBe(ended);
+  });
+
+  test('a snapshot completes the nodes and takes none away', () => {
+    const state = reduceJob(reduceJob(running, nodes()), snapshotOf({ sequence: 4 }));
+    expect(state.nodes).toMatchObject([{ nodeId: '3', state: 'executed' }]);
+  });
+});
+
+describe('waiting', () => {
+  const waiting = snapshotOf({
+    sequence: 1,
+    status: 'pending',
+    progress: null,
+    queuePosition: 3,
+    attempt: 0,
+  });
+
+  test('shows the place and the time until the end, and the place goes once it runs', () => {
+    const state = reduceAll([waiting]);
+    expect(state).toMatchObject({ queuePosition: 3, eta: { lowSeconds: 4, highSeconds: 7 } });
+    expect(reduceJob(state, pushOf('job_started', { sequence: 2 })).queuePosition).toBeNull();
+    expect(reduceJob(state, snapshotOf({ sequence: 2, queuePosition: 1 })).queuePosition).toBeNull();
+  });
+
+  test('a time comes with progress, and goes when nobody can tell any more', () => {
+    const state = reduceAll([progress(4, 40)]);
+    expect(state.eta).toEqual({ lowSeconds: 4, highSeconds: 7 });
+    expect(reduceJob(state, pushOf('job_progress', { sequence: 5, eta: null })).eta).toBeNull();
+  });
+
+  test('the task API tells both too', () => {
+    const task = viewOf({ status: 'pending', attempt: 0, queue_position: 2, eta_seconds: 30 });
+    const eta = { lowSeconds: 30, highSeconds: 30 };
+    expect(applyTask(reduceAll([waiting]), task)).toMatchObject({ queuePosition: 2, eta });
+  });
+});
+
 describe('the end', () => {
   test('completed brings 100% and the outputs', () => {
     const state = reduceAll([pushOf('job_completed')]);

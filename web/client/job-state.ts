@@ -1,8 +1,9 @@
 /** How a message changes what is known of a job. Pure: same state and message, same answer. */
-import type { Eta, FailureReason, JobPush, PushMessage, PushOf } from '../../shared-types/index.ts';
+import type { JobPush, PushMessage, PushOf } from '../../shared-types/index.ts';
 import {
   initialJobState,
   isFinished,
+  rankOf,
   statusMessage,
   type JobFailure,
   type JobRetry,
@@ -12,6 +13,7 @@ import { mergeNodes } from './node-records.ts';
 import type { TaskView } from './read-task.ts';
 
 type Addition = PushOf<'job_nodes' | 'job_preview'>;
+type StatePush = Exclude<JobPush, Addition>;
 
 /** It carries the number of the state that it adds to, and takes no number of its own. */
 const isAddition = (push: JobPush): push is Addition =>
@@ -21,36 +23,20 @@ const isAddition = (push: JobPush): push is Addition =>
  * A push was lost before this one: its number is more than one above the last, or it adds to an attempt that was not
  * heard of. What adds to the very next state may only have overtaken it.
  */
-export const leavesGap = (state: JobState, push: PushMessage): boolean => {
-  if (push.type === 'error' || push.type === 'pong' || push.type === 'job_snapshot') return false;
-  return push.sequence > state.sequence + 1 || (isAddition(push) && push.attempt > state.attempt);
+export const leavesGap = (state: JobState, push: JobPush): boolean =>
+  push.type !== 'job_snapshot' &&
+  (push.sequence > state.sequence + 1 || (isAddition(push) && push.attempt > state.attempt));
+
+type FailureSource = Pick<JobFailure, 'message'> & {
+  readonly [K in Exclude<keyof JobFailure, 'message'>]?: JobFailure[K] | undefined;
 };
 
-const RANKS: Readonly<Record<JobState['status'], number>> = {
-  unknown: 0,
-  pending: 1,
-  assigned: 2,
-  running: 3,
-  completed: 4,
-  failed: 4,
-  cancelled: 4,
-  notFound: 4,
-};
-
-interface FailureSource {
-  readonly message: string;
-  readonly reason?: FailureReason;
-  readonly nodeId?: string | undefined;
-  readonly nodeName?: string | undefined;
-  readonly nodeType?: string | undefined;
-}
-
-const failureOf = (failure: FailureSource): JobFailure => ({
-  message: failure.message,
-  reason: failure.reason ?? null,
-  nodeId: failure.nodeId ?? null,
-  nodeName: failure.nodeName ?? null,
-  nodeType: failure.nodeType ?? null,
+const failureOf = ({ message, reason, nodeId, nodeName, nodeType }: FailureSource): JobFailure => ({
+  message,
+  reason: reason ?? null,
+  nodeId: nodeId ?? null,
+  nodeName: nodeName ?? null,
+  nodeType: nodeType ?? null,
 });
 
 /** What a new attempt starts from: nothing of the one before it stays on screen. */
@@ -59,152 +45,138 @@ const freshAttempt = (state: JobState, attempt: number): JobState =>
     ? state
     : { ...initialJobState(state.jobId), workflowId: state.workflowId, createdAt: state.createdAt, attempt };
 
+/** No picture outlives the run that it is of, no estimate the job. */
+const settled = (state: JobState): JobState => ({
+  ...state,
+  preview: state.status === 'running' ? state.preview : null,
+  eta: isFinished(state) ? null : state.eta,
+});
+
 /** Where a source says "queued" of an attempt that already ran, its retry was announced and missed. */
-const retryOf = (state: JobState, retryCount: number, attempt: number, maxRetries: number): JobRetry | null =>
+const retryOf = (
+  state: JobState,
+  attempt: number,
+  { retryCount, maxRetries }: Pick<TaskView, 'retryCount' | 'maxRetries'>,
+): JobRetry | null =>
   state.retry ?? (retryCount > 0 ? { nextAttempt: attempt + 1, maxRetries, delaySeconds: null } : null);
 
-type Source = Pick<
-  TaskView,
-  | 'status'
-  | 'attempt'
+/** What a snapshot and an answer of the task API have in common, under the names of the state. */
+type Said = Pick<
+  JobState,
   | 'promptId'
-  | 'retryCount'
-  | 'maxRetries'
+  | 'workflowId'
+  | 'attempt'
+  | 'outputs'
+  | 'eta'
+  | 'queuePosition'
   | 'createdAt'
   | 'startedAt'
   | 'completedAt'
-  | 'outputs'
-> & {
-  readonly workflowId: string;
+> &
+  Pick<TaskView, 'status'>;
+type Told = Pick<TaskView, 'retryCount' | 'maxRetries'> & {
   readonly error: string | null;
-  /** Overall percentage, or null where unknown. */
-  readonly percentage: number | null;
-  readonly queuePosition: number | null;
-  readonly eta: Eta | null;
+  /** Overall percentage. */
+  readonly percentage: number;
 };
 
-/** The part that a snapshot and an answer of the task API have in common. */
-const replaced = (before: JobState, source: Source): JobState => {
-  const state = freshAttempt(before, source.attempt);
-  const { status, error } = source;
+const replaced = (before: JobState, said: Said, told: Told): JobState => {
+  const state = freshAttempt(before, said.attempt);
+  const { status, outputs } = said;
+  const { error, percentage } = told;
   const queued = status === 'pending';
-  const heldBack = Math.max(state.percentage, source.percentage ?? 0);
-  return {
+  const message = statusMessage(status, outputs.length, error);
+  return settled({
     ...state,
-    status,
-    promptId: source.promptId,
-    workflowId: source.workflowId,
-    percentage: status === 'completed' ? 100 : queued ? 0 : heldBack,
+    ...said,
+    percentage: status === 'completed' ? 100 : queued ? 0 : Math.max(state.percentage, percentage),
     progress: queued ? null : state.progress,
-    outputs: source.outputs,
-    failure: status === 'failed' ? (state.failure ?? failureOf({ message: error ?? 'Failed' })) : null,
-    retry: queued ? retryOf(state, source.retryCount, source.attempt, source.maxRetries) : null,
-    message: statusMessage(status, source.outputs.length, error),
-    eta: source.eta,
-    queuePosition: queued ? source.queuePosition : null,
-    createdAt: source.createdAt,
-    startedAt: source.startedAt,
-    completedAt: source.completedAt,
-  };
+    failure: status === 'failed' ? (state.failure ?? failureOf({ message })) : null,
+    retry: queued ? retryOf(state, said.attempt, told) : null,
+    queuePosition: queued ? said.queuePosition : null,
+    message,
+  });
 };
 
 const applySnapshot = (before: JobState, push: PushOf<'job_snapshot'>): JobState => {
-  const percentage = push.progress?.overallPercentage ?? null;
-  const eta = push.eta ?? push.progress?.eta ?? null;
-  const source = { ...push, percentage, eta, queuePosition: push.queuePosition ?? null };
-  const next = replaced(before, source);
-  const state = { ...next, nodes: mergeNodes(next.nodes, push.nodes ?? []), sequence: push.sequence };
+  const {
+    type: _type,
+    timestamp: _timestamp,
+    error,
+    retryCount,
+    maxRetries,
+    nodes,
+    progress,
+    ...said
+  } = push;
+  const told = { error, retryCount, maxRetries, percentage: progress?.overallPercentage ?? 0 };
+  const queuePosition = push.queuePosition ?? null;
+  const eta = push.eta ?? progress?.eta ?? null;
+  const state = replaced(before, { ...said, queuePosition, eta }, told);
   const outputsTruncated = push['outputsTruncated'] === true;
-  if (push.progress === null || push.status === 'pending') return { ...state, outputsTruncated };
-  const { totalNodes, cachedNodes, message } = push.progress;
-  const shown = push.status === 'running' && message !== '' ? message : state.message;
-  return { ...state, outputsTruncated, progress: push.progress, totalNodes, cachedNodes, message: shown };
+  const next = { ...state, outputsTruncated, nodes: mergeNodes(state.nodes, nodes ?? []) };
+  if (progress === null || state.status === 'pending') return next;
+  const { totalNodes, cachedNodes } = progress;
+  const message = (state.status === 'running' && progress.message) || state.message;
+  return { ...next, progress, totalNodes, cachedNodes, message };
 };
 
-const applyProgress = (state: JobState, push: PushOf<'job_progress'>): JobState => ({
-  ...state,
-  status: 'running',
-  progress: push,
-  percentage: Math.max(state.percentage, push.overallPercentage),
-  totalNodes: push.totalNodes,
-  cachedNodes: push.cachedNodes,
-  message: push.message,
-  outputs: push.outputs ?? state.outputs,
-  eta: push.eta ?? null,
-  failure: null,
-  retry: null,
-});
-
-const applyCompleted = (state: JobState, push: PushOf<'job_completed'>): JobState => ({
-  ...state,
-  status: 'completed',
-  percentage: 100,
-  message: push.message,
-  outputs: push.outputs,
-  missingOutputs: push.missingOutputs,
-  outputsTruncated: push.outputsTruncated === true,
-  durationMs: push.durationMs,
-  failure: null,
-  retry: null,
-  completedAt: push.timestamp,
-});
-
-const applyRetrying = (state: JobState, push: PushOf<'job_retrying'>): JobState => ({
-  ...state,
-  status: 'pending',
-  percentage: 0,
-  progress: null,
-  message: push.message,
-  outputs: [],
-  eta: null,
-  failure: null,
-  retry: { nextAttempt: push.nextAttempt, maxRetries: push.maxRetries, delaySeconds: push.delaySeconds },
-});
-
-/** No estimate, place or picture outlives the run that it is about. */
-const NOT_RUNNING = { eta: null, queuePosition: null, preview: null } as const;
-const settled = (state: JobState): JobState =>
-  state.status === 'running' ? state : { ...state, preview: null, ...(isFinished(state) ? NOT_RUNNING : {}) };
-
-const applyJobPush = (before: JobState, push: Exclude<JobPush, Addition>): JobState => {
-  if (push.type === 'job_snapshot') return applySnapshot(before, push);
-  const { sequence, promptId, timestamp } = push;
-  const state = { ...freshAttempt(before, push.attempt), sequence, promptId, queuePosition: null };
+/** What a push about the state says, beside what they all say. */
+const saidBy = (
+  state: JobState,
+  push: Exclude<StatePush, { type: 'job_snapshot' }>,
+): Partial<JobState> & Pick<JobState, 'status'> => {
+  const { timestamp } = push;
   switch (push.type) {
     case 'job_started': {
-      const { message, totalNodes, cachedNodes } = push;
-      return {
-        ...state,
-        status: 'running',
-        message,
-        totalNodes,
-        cachedNodes,
-        startedAt: timestamp,
-        retry: null,
-      };
+      const { totalNodes, cachedNodes } = push;
+      return { status: 'running', totalNodes, cachedNodes, startedAt: timestamp };
     }
-    case 'job_progress':
-      return applyProgress(state, push);
-    case 'job_completed':
-      return applyCompleted(state, push);
-    case 'job_retrying':
-      return applyRetrying(state, push);
-    case 'job_failed': {
-      const { message } = push;
+    case 'job_progress': {
+      const { totalNodes, cachedNodes, outputs = state.outputs, eta = null } = push;
+      const percentage = Math.max(state.percentage, push.overallPercentage);
+      return { status: 'running', totalNodes, cachedNodes, outputs, percentage, eta, progress: push };
+    }
+    case 'job_completed': {
+      const { outputs, missingOutputs, durationMs, outputsTruncated = false } = push;
       return {
-        ...state,
-        status: 'failed',
-        failure: failureOf(push),
-        message,
-        retry: null,
+        status: 'completed',
+        percentage: 100,
+        outputs,
+        missingOutputs,
+        outputsTruncated,
+        durationMs,
         completedAt: timestamp,
       };
     }
+    case 'job_retrying': {
+      const { nextAttempt, maxRetries, delaySeconds } = push;
+      const retry = { nextAttempt, maxRetries, delaySeconds };
+      return { status: 'pending', percentage: 0, progress: null, outputs: [], eta: null, retry };
+    }
+    case 'job_failed':
+      return { status: 'failed', failure: failureOf(push), completedAt: timestamp };
     case 'job_cancelled':
-      return { ...state, status: 'cancelled', message: push.message, retry: null, completedAt: timestamp };
+      return { status: 'cancelled', completedAt: timestamp };
     default:
       return push satisfies never;
   }
+};
+
+const applyStatePush = (before: JobState, push: StatePush): JobState => {
+  if (push.type === 'job_snapshot') return applySnapshot(before, push);
+  const { sequence, promptId, message } = push;
+  const state = freshAttempt(before, push.attempt);
+  return settled({
+    ...state,
+    sequence,
+    promptId,
+    message,
+    retry: null,
+    failure: null,
+    queuePosition: null,
+    ...saidBy(state, push),
+  });
 };
 
 /** Nodes may come late and even after the end: each is merged by its own time. A picture is only of the last state. */
@@ -220,7 +192,7 @@ const applyAddition = (state: JobState, push: Addition): JobState => {
 };
 
 /** The end stays as it is; only a longer list of its outputs may still come. */
-const applyAfterEnd = (state: JobState, push: Exclude<JobPush, Addition>): JobState => {
+const applyAfterEnd = (state: JobState, push: StatePush): JobState => {
   const same = push.type === 'job_snapshot' && push.status === state.status && push.attempt === state.attempt;
   return same && push.outputs.length > state.outputs.length
     ? { ...state, outputs: push.outputs, sequence: push.sequence }
@@ -235,40 +207,34 @@ export const reduceJob = (state: JobState, push: PushMessage): JobState => {
   if (push.type === 'pong' || push.jobId !== state.jobId) return state;
   if (push.type === 'error') {
     if (push.code !== 'notFound' || isFinished(state)) return state;
-    return {
-      ...state,
-      status: 'notFound',
-      message: push.message,
-      failure: failureOf({ message: push.message }),
-      ...NOT_RUNNING,
-    };
+    const { message } = push;
+    return settled({ ...state, status: 'notFound', message, failure: failureOf({ message }) });
   }
   if (isAddition(push)) return applyAddition(state, push);
-  const old = push.type === 'job_snapshot' ? push.sequence < state.sequence : push.sequence <= state.sequence;
-  if (old) return state;
+  const { type, sequence } = push;
+  if (type === 'job_snapshot' ? sequence < state.sequence : sequence <= state.sequence) return state;
   if (isFinished(state)) return applyAfterEnd(state, push);
   // An attempt that was given up says nothing any more, but its number has been used.
-  return push.attempt < state.attempt
-    ? { ...state, sequence: push.sequence }
-    : settled(applyJobPush(state, push));
+  return push.attempt < state.attempt ? { ...state, sequence } : applyStatePush(state, push);
 };
 
 /** The task API shows no sequence, so its answer may only move the state forward. */
 export const applyTask = (state: JobState, task: TaskView): JobState => {
-  if (task.id !== state.jobId || task.attempt < state.attempt) return state;
+  const { id, error, retryCount, maxRetries, progress, ...said } = task;
+  if (id !== state.jobId || task.attempt < state.attempt) return state;
+  const { outputs, missingOutputs } = said;
   if (isFinished(state)) {
-    const longer = task.status === state.status && task.outputs.length >= state.outputs.length;
-    if (!longer) return state;
-    const { outputs, missingOutputs } = task;
-    return { ...state, outputs, missingOutputs, outputsTruncated: false };
+    const longer = task.status === state.status && outputs.length >= state.outputs.length;
+    return longer ? { ...state, outputs, missingOutputs, outputsTruncated: false } : state;
   }
-  if (task.attempt === state.attempt && RANKS[task.status] < RANKS[state.status]) return state;
-  const source = { ...task, error: task.error === '' ? null : task.error, percentage: task.progress };
-  const next = {
-    ...settled(replaced(state, source)),
-    missingOutputs: task.missingOutputs,
-    outputsTruncated: false,
-  };
-  const keepsMessage = next.attempt === state.attempt && next.status === state.status && state.message !== '';
-  return keepsMessage ? { ...next, message: state.message } : next;
+  const newer = task.attempt > state.attempt;
+  if (!newer && rankOf(task.status) < rankOf(state.status)) return state;
+  const next = replaced(state, said, {
+    error: error || null,
+    retryCount,
+    maxRetries,
+    percentage: progress,
+  });
+  const message = (!newer && next.status === state.status && state.message) || next.message;
+  return { ...next, outputsTruncated: false, message };
 };

@@ -4,10 +4,11 @@ import type { NodeRecord } from '../../shared-types/index.ts';
 /** More than any workflow that people watch has; only the newest are kept. */
 const MAX_RECORDS = 2000;
 
-/** A loop runs a node again, so the later word holds; of two at the same time the one that says it ended. */
+/** A loop runs a node again, so the later word holds; of two at the same time, one that says more than `executing`. */
 const isNews = (known: NodeRecord, said: NodeRecord): boolean => {
   const laterMs = Date.parse(said.at) - Date.parse(known.at);
-  return laterMs > 0 || (laterMs === 0 && known.state === 'executing' && said.state !== 'executing');
+  // By the alphabet: cached, executed, executing. So it does not matter which of them comes first.
+  return laterMs > 0 || (laterMs === 0 && said.state < known.state);
 };
 
 /**

@@ -92,7 +92,11 @@ describe('following', () => {
     job.leave();
     await until(() => client.getState(JOB_ID) === undefined);
     await ready(followed(client));
-    expect(server.received).toHaveLength(2);
+    expect(server.received.map((text) => (JSON.parse(text) as { action: string }).action)).toEqual([
+      'subscribe',
+      'unsubscribe',
+      'subscribe',
+    ]);
   });
 
   test('with nothing left to follow the socket closes after a while and opens again for the next job', async () => {
@@ -245,9 +249,92 @@ describe('a bad network', () => {
     const client = newClient({ random, timing: { ...FAST, reconnectBaseMs: 1, reconnectCapMs: 8 } });
     followed(client);
     const began = performance.now();
-    await until(() => waits.length >= 6);
+    // Each try asks twice: when to try again, and when to replace a connection that lasts.
+    await until(() => waits.length >= 12);
     // 1 + 2 + 4 + 8 + 8 ms: were each `open` a success, it would be 1 ms each time.
     expect(performance.now() - began).toBeGreaterThan(20);
+  });
+});
+
+describe('a connection that lasts', () => {
+  test('is asked for a sign of life when it was silent for long, and lives on when it answers', async () => {
+    const client = newClient({
+      timing: { ...FAST, staleAfterMs: 1e9, pingAfterMs: 4, answerTimeoutMs: 60_000 },
+    });
+    await ready(followed(client));
+    const pings = (): number => server.received.filter((text) => text === '{"action":"ping"}').length;
+    await until(() => pings() >= 3);
+    expect(server.handshakes).toHaveLength(1);
+    expect(client.counters).toMatchObject({ ignored: 0, strangers: 0 });
+  });
+
+  test('is replaced when it gives no sign', async () => {
+    server.answersPings = false;
+    const timing = { ...FAST, staleAfterMs: 1e9, pingAfterMs: 4, answerTimeoutMs: 5 };
+    await ready(followed(newClient({ timing })));
+    await until(() => server.handshakes.length >= 2);
+  });
+
+  test('is replaced before its server ends it: the next one subscribes first, and nobody notices', async () => {
+    const client = newClient({ timing: { ...FAST, renewAfterMs: 30 } });
+    const seen: string[] = [];
+    client.onConnection((connection) => seen.push(connection));
+    let most = 0;
+    const open: number[] = [];
+    server.onSubscribe = (jobId) => {
+      open.push(server.connections);
+      most = Math.max(most, server.connections);
+      return [snapshotOf({ jobId })];
+    };
+    const job = followed(client);
+    await until(() => open.length >= 4);
+    expect(most).toBe(2);
+    expect(seen).toEqual(['connecting', 'open']);
+    server.push(pushOf('job_completed', { sequence: 4 }));
+    await until(() => latest(job).status === 'completed');
+    expect(client.counters.gaps).toBe(0);
+  });
+
+  test('is kept, and its replacement tried again, while no new one is to be had', async () => {
+    const client = newClient({ timing: { ...FAST, renewAfterMs: 4, connectTimeoutMs: 5 } });
+    const job = followed(client);
+    await until(() => client.connection === 'open' && server.connections === 1);
+    server.acceptsSockets = false;
+    const before = server.handshakes.length;
+    await until(() => server.handshakes.length >= before + 2);
+    expect(client.connection).toBe('open');
+    server.push(pushOf('job_completed', { sequence: 9 }));
+    await until(() => latest(job).status === 'completed');
+  });
+});
+
+describe('nodes and pictures', () => {
+  test('are added to the state without being a state: no gap, not dropped', async () => {
+    const client = newClient({ previews: true });
+    const job = followed(client);
+    await ready(job);
+    expect(JSON.parse(server.received[0]!)).toEqual({ action: 'subscribe', jobId: JOB_ID, previews: true });
+    server.push(pushOf('job_nodes', { sequence: 3 }), pushOf('job_preview', { sequence: 3 }));
+    await until(() => latest(job).preview !== null);
+    expect(latest(job)).toMatchObject({ sequence: 3, preview: { nodeId: '3', mimeType: 'image/jpeg' } });
+    expect(latest(job).nodes).toMatchObject([{ nodeId: '3', state: 'executed', durationMs: 7000 }]);
+    server.push(pushOf('job_completed', { sequence: 4 }));
+    await until(() => latest(job).status === 'completed');
+    expect(latest(job)).toMatchObject({ preview: null, eta: null });
+    expect(client.counters).toMatchObject({ gaps: 0, dropped: 0 });
+    expect(server.received).toHaveLength(1);
+  });
+
+  test('nodes of an attempt that was not heard of ask for one snapshot', async () => {
+    const client = newClient();
+    const job = followed(client);
+    await ready(job);
+    server.onSubscribe = (jobId) => [snapshotOf({ jobId, sequence: 6, attempt: 2 })];
+    server.push(pushOf('job_nodes', { sequence: 4, attempt: 2 }));
+    await until(() => latest(job).attempt === 2);
+    expect(latest(job).nodes).toHaveLength(1);
+    expect(client.counters.gaps).toBe(1);
+    expect(server.received).toHaveLength(2);
   });
 });
 
@@ -389,7 +476,7 @@ describe('credentials', () => {
     await ready(followed(newClient({ ticket: async () => 'a b' })));
     await ready(followed(newClient({ ticket: ticketsFrom({ apiUrl: server.apiUrl }) })));
     await ready(followed(newClient()));
-    expect(server.handshakes).toEqual(['/?ticket=a+b', '/?ticket=t1', '/']);
+    expect(server.handshakes).toEqual(['/?ticket=a%20b', '/?ticket=t1', '/']);
     expect(server.requests).toMatchObject([{ path: '/api/v1/tickets', authorization: undefined }]);
   });
 

@@ -1,5 +1,5 @@
 /** Submits tasks and follows many jobs over one socket; heals what the network breaks. No dependency, no DOM. */
-import type { PushMessage, SubmitTaskResponse } from '../../shared-types/index.ts';
+import type { PushMessage, PushOf } from '../../shared-types/index.ts';
 import type { ClientCounters, Connection, PipelineClient, PipelineClientOptions } from './client-contract.ts';
 import { ClientError } from './client-error.ts';
 import {
@@ -10,253 +10,231 @@ import {
   type FollowedJob,
   type JobListener,
 } from './followed-job.ts';
-import { isFinished, type JobState } from './job-model.ts';
+import { isFinished } from './job-model.ts';
 import { applyTask, leavesGap, reduceJob } from './job-state.ts';
 import { readPush } from './read-push.ts';
-import type { TaskView } from './read-task.ts';
 import { createReconnectingSocket, type SocketState } from './reconnecting-socket.ts';
-import { createTaskApi, type TaskSubmission } from './task-api.ts';
-import { DEFAULT_TIMING, type ClientTiming } from './timing.ts';
+import { createTaskApi } from './task-api.ts';
+import { DEFAULT_TIMING } from './timing.ts';
 
-const withTicket = (url: string, ticket: string | undefined): string => {
-  if (ticket === undefined) return url;
-  const target = new URL(url);
-  target.searchParams.set('ticket', ticket);
-  return target.href;
-};
+const withTicket = (url: string, ticket: string | undefined): string =>
+  ticket === undefined ? url : `${url}${url.includes('?') ? '&' : '?'}ticket=${encodeURIComponent(ticket)}`;
 
-class Client implements PipelineClient {
-  readonly #timing: ClientTiming;
-  readonly #now: () => number;
-  readonly #jobs = new Map<string, FollowedJob>();
-  readonly #connectionListeners = new Set<(connection: Connection) => void>();
-  readonly #counters = { ignored: 0, strangers: 0, dropped: 0, gaps: 0, refusals: 0 };
-  readonly #closing = new AbortController();
-  readonly #api;
-  readonly #socket;
-  /** Jobs that this very connection was asked for: the server counts them, finished ones too. */
-  readonly #asked = new Set<string>();
-  #connection: Connection = 'idle';
-  #downSince: number;
-  #idleSince: number;
-  #ticker: ReturnType<typeof setInterval> | undefined;
+/** Opens nothing by itself: the socket is there while an unfinished job is followed. */
+export const createPipelineClient = (options: PipelineClientOptions): PipelineClient => {
+  const { webSocketUrl, token, previews, now = () => performance.now() } = options;
+  const { WebSocket = globalThis.WebSocket, random = Math.random } = options;
+  const timing = { ...DEFAULT_TIMING, ...options.timing };
+  const jobs = new Map<string, FollowedJob>();
+  const connectionListeners = new Set<(connection: Connection) => void>();
+  const counters: { -readonly [K in keyof ClientCounters]: number } = {
+    ignored: 0,
+    strangers: 0,
+    dropped: 0,
+    gaps: 0,
+    refusals: 0,
+  };
+  const closing = new AbortController();
+  const { signal } = closing;
+  let connection: Connection = 'idle';
+  let downSince = now();
+  let idleSince = downSince;
+  let heardAt = downSince;
+  /** Since when the socket owes an answer, to whatever it was asked. */
+  let askedAt: number | undefined;
+  let ticker: ReturnType<typeof setInterval> | undefined;
 
-  constructor(options: PipelineClientOptions) {
-    const { apiUrl, token, fetch: send } = options;
-    this.#timing = { ...DEFAULT_TIMING, ...options.timing };
-    this.#now = options.now ?? (() => performance.now());
-    this.#downSince = this.#idleSince = this.#now();
-    const { requestTimeoutMs } = this.#timing;
-    this.#api = createTaskApi({ apiUrl, token, fetch: send, requestTimeoutMs, signal: this.#closing.signal });
-    const ticket = options.ticket ?? (token === undefined ? undefined : () => this.#api.createTicket());
-    this.#socket = createReconnectingSocket({
-      url: async () => withTicket(options.webSocketUrl, await ticket?.()),
-      WebSocket: options.WebSocket ?? globalThis.WebSocket,
-      timing: this.#timing,
-      random: options.random ?? Math.random,
-      onState: (state) => this.#onSocketState(state),
-      onMessage: (data) => this.#onMessage(data),
-    });
-  }
+  const { createTicket, ...api } = createTaskApi({ ...options, ...timing, signal });
+  const ticket = options.ticket ?? (token === undefined ? undefined : createTicket);
+  const url = async (): Promise<string> => withTicket(webSocketUrl, await ticket?.());
+  const socket = createReconnectingSocket({ url, WebSocket, timing, random, onState, onMessage });
 
-  submitTask(submission: TaskSubmission): Promise<SubmitTaskResponse> {
-    return this.#api.submitTask(submission);
-  }
+  const allJobs = (): FollowedJob[] => [...jobs.values()];
 
-  getTask(id: string): Promise<TaskView> {
-    return this.#api.getTask(id);
-  }
+  const send = (action: string, fields?: object): boolean =>
+    socket.send(JSON.stringify({ action, ...fields }));
 
-  getState(jobId: string): JobState | undefined {
-    return this.#jobs.get(jobId)?.state;
-  }
-
-  get connection(): Connection {
-    return this.#connection;
-  }
-
-  get counters(): ClientCounters {
-    return { ...this.#counters };
-  }
-
-  onConnection(listener: (connection: Connection) => void): () => void {
-    this.#connectionListeners.add(listener);
-    return () => this.#connectionListeners.delete(listener);
-  }
-
-  follow(jobId: string, callback: JobListener): () => void {
-    if (this.#closing.signal.aborted) {
-      throw new ClientError('closed', 'The client was closed', { retryable: false });
-    }
-    const job = this.#jobs.get(jobId) ?? createFollowedJob(jobId, this.#now());
-    const known = this.#jobs.has(jobId);
-    this.#jobs.set(jobId, job);
-    // An own function for each call, so that the same callback may follow twice.
-    const listener: JobListener = (state) => callback(state);
-    job.listeners.add(listener);
-    job.leftAt = null;
-    this.#wake();
-    if (!known || !this.#asked.has(jobId)) this.#ask(job);
-    listener(job.state);
-    return () => {
-      job.listeners.delete(listener);
-      if (job.listeners.size === 0) job.leftAt = this.#now();
-    };
-  }
-
-  reconnectNow(): void {
-    this.#socket.retryNow();
-  }
-
-  close(): void {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
-    clearInterval(this.#ticker);
-    this.#socket.stop();
-    for (const job of this.#jobs.values()) job.listeners.clear();
-    this.#jobs.clear();
-    this.#setConnection('closed');
-    this.#connectionListeners.clear();
-  }
-
-  #wake(): void {
-    this.#ticker ??= setInterval(() => this.#tick(), this.#timing.tickMs);
-    if (![...this.#jobs.values()].some(isActive)) return;
-    if (this.#socket.state === 'idle') this.#downSince = this.#now();
-    this.#socket.start();
-  }
-
-  #setConnection(next: Connection): void {
-    if (next === this.#connection) return;
-    this.#connection = next;
-    for (const listener of this.#connectionListeners) listener(next);
-  }
-
-  #onSocketState(state: SocketState): void {
-    if (this.#closing.signal.aborted) return;
-    if (state === 'open') {
-      this.#asked.clear();
-      for (const job of this.#jobs.values()) if (isActive(job)) this.#ask(job);
-    } else if (this.#connection === 'open') {
-      this.#downSince = this.#now();
-      for (const job of this.#jobs.values()) job.askedAt = null;
-    }
-    // While the API stands in, each failed try is not news.
-    if (this.#connection !== 'polling' || state === 'open' || state === 'idle') this.#setConnection(state);
-  }
+  const setConnection = (next: Connection): void => {
+    if (next === connection) return;
+    connection = next;
+    for (const listener of connectionListeners) listener(next);
+  };
 
   /** Asks for the job's snapshot, and for its pushes from then on. */
-  #ask(job: FollowedJob): void {
+  const ask = (job: FollowedJob): void => {
     const { jobId } = job.state;
-    if (!this.#socket.send(JSON.stringify({ action: 'subscribe', jobId }))) return;
-    this.#asked.add(jobId);
-    job.askedAt = this.#now();
+    if (!send('subscribe', { jobId, previews: previews || undefined })) return;
+    job.asked = job.waits = true;
     job.refused = false;
-  }
+    job.touchedAt = now();
+    askedAt ??= job.touchedAt;
+  };
 
-  #onMessage(data: unknown): void {
-    const push = readPush(data);
-    if (push === undefined) {
-      this.#counters.ignored += 1;
-      return;
-    }
-    if (push.type === 'pong') return;
-    if (push.type === 'error') this.#onRefusal(push);
-    const job = push.jobId === undefined ? undefined : this.#jobs.get(push.jobId);
-    if (job !== undefined) this.#onPush(job, push);
-    else if (push.type !== 'error') this.#counters.strangers += 1;
-  }
-
-  #onPush(job: FollowedJob, push: PushMessage): void {
-    job.heardAt = this.#now();
-    if (push.type === 'job_snapshot' || push.type === 'error') job.askedAt = null;
-    const before = job.state;
-    const after = reduceJob(before, push);
-    if (after === before && push.type !== 'error' && push.type !== 'job_snapshot')
-      this.#counters.dropped += 1;
-    if (!isFinished(before) && leavesGap(before, push)) {
-      this.#counters.gaps += 1;
-      if (job.askedAt === null && !isFinished(after)) this.#ask(job);
-    }
-    changeState(job, after);
-    if (wantsOutputs(job)) this.#poll(job);
-  }
-
-  #onRefusal(push: Extract<PushMessage, { type: 'error' }>): void {
-    this.#counters.refusals += 1;
-    const job = push.jobId === undefined ? undefined : this.#jobs.get(push.jobId);
-    if (push.code === 'tooManySubscriptions') {
-      // Finished jobs still count on that connection; a new one is only asked for what is still running.
-      const active = [...this.#jobs.values()].filter(isActive).length;
-      if (this.#asked.size > active) return this.#socket.restart();
-    }
-    if (push.code === 'notFound') return;
-    // Where the server names no job, it may be any of those it was just asked for.
-    const meant = job === undefined ? [...this.#jobs.values()].filter((one) => one.askedAt !== null) : [job];
-    for (const one of meant) this.#refuse(one);
-  }
-
-  /** The task API stands in for a while, then the socket is asked again. */
-  #refuse(job: FollowedJob): void {
-    job.refused = true;
-    job.askedAt = null;
-    job.heardAt = this.#now();
-  }
-
-  #tick(): void {
-    const now = this.#now();
-    for (const [jobId, job] of this.#jobs) {
-      if (job.leftAt !== null && now - job.leftAt >= this.#timing.forgetAfterMs) this.#jobs.delete(jobId);
-      else if (wantsOutputs(job)) this.#poll(job);
-      else if (isActive(job)) this.#lookAfter(job, now);
-    }
-    if ([...this.#jobs.values()].some(isActive)) this.#idleSince = now;
-    else if (now - this.#idleSince >= this.#timing.idleCloseMs) this.#socket.stop();
-    if (this.#jobs.size > 0 || this.#socket.state !== 'idle') return;
-    clearInterval(this.#ticker);
-    this.#ticker = undefined;
-  }
-
-  #lookAfter(job: FollowedJob, now: number): void {
-    const { answerTimeoutMs, staleAfterMs, pollAfterMs } = this.#timing;
-    if (this.#socket.state === 'open') {
-      const silentMs = now - job.heardAt;
-      if (job.refused && silentMs < staleAfterMs) this.#poll(job);
-      else if (job.askedAt !== null && now - Math.max(job.askedAt, job.heardAt) >= answerTimeoutMs)
-        this.#socket.restart();
-      else if (job.askedAt === null && silentMs >= staleAfterMs) this.#ask(job);
-    } else if (now - this.#downSince >= pollAfterMs) {
-      this.#setConnection('polling');
-      this.#poll(job);
-    }
-  }
-
-  #poll(job: FollowedJob): void {
-    const now = this.#now();
-    if (job.polling || now - job.polledAt < this.#timing.pollIntervalMs) return;
-    job.polling = true;
-    job.polledAt = now;
-    this.#api
-      .getTask(job.state.jobId)
-      .then(
-        (task) => changeState(job, applyTask(job.state, task)),
-        (error: unknown) => this.#onPollError(job, error),
-      )
-      .finally(() => {
-        job.polling = false;
-      });
+  function onState(state: SocketState): void {
+    if (signal.aborted) return;
+    if (state === 'open') {
+      heardAt = now();
+      askedAt = undefined;
+      for (const job of allJobs()) {
+        job.asked = false;
+        if (isActive(job)) ask(job);
+      }
+    } else if (connection === 'open') downSince = now();
+    // While the API stands in, each failed try is not news.
+    if (connection !== 'polling' || state === 'open' || state === 'idle') setConnection(state);
   }
 
   /** Only "no such task" says something about the job; anything else is tried again. */
-  #onPollError(job: FollowedJob, error: unknown): void {
-    if (!(error instanceof ClientError) || (error.code !== 'notFound' && error.code !== 'badRequest')) return;
+  const onPollError = (job: FollowedJob, error: unknown): void => {
+    if (!(error instanceof ClientError) || !['notFound', 'badRequest'].includes(error.code)) return;
+    const { message } = error;
     const { jobId } = job.state;
-    changeState(
-      job,
-      reduceJob(job.state, { type: 'error', code: 'notFound', message: error.message, jobId }),
-    );
-  }
-}
+    changeState(job, reduceJob(job.state, { type: 'error', code: 'notFound', message, jobId }));
+  };
 
-/** Opens nothing by itself: the socket is there while an unfinished job is followed. */
-export const createPipelineClient = (options: PipelineClientOptions): PipelineClient => new Client(options);
+  const poll = (job: FollowedJob): void => {
+    const startedAt = now();
+    if (startedAt - job.polledAt < timing.pollIntervalMs) return;
+    job.polledAt = Infinity;
+    api
+      .getTask(job.state.jobId)
+      .then(
+        (task) => changeState(job, applyTask(job.state, task)),
+        (error: unknown) => onPollError(job, error),
+      )
+      .finally(() => {
+        job.polledAt = startedAt;
+      });
+  };
+
+  const onRefusal = ({ code }: PushOf<'error'>, job: FollowedJob | undefined): void => {
+    counters.refusals += 1;
+    // Finished jobs still count on that connection; a new one is only asked for what is still running.
+    const spare = code === 'tooManySubscriptions' && allJobs().some((one) => one.asked && !isActive(one));
+    if (spare) return socket.restart();
+    if (code === 'notFound') return;
+    // Where the server names no job, it may be any of those it was just asked for.
+    for (const one of job === undefined ? allJobs().filter(({ waits }) => waits) : [job]) {
+      // The task API stands in for a while, then the socket is asked again.
+      one.refused = true;
+      one.waits = false;
+      one.touchedAt = now();
+    }
+  };
+
+  const onPush = (job: FollowedJob, push: Exclude<PushMessage, { type: 'pong' }>): void => {
+    job.touchedAt = now();
+    const before = job.state;
+    const after = reduceJob(before, push);
+    if (push.type === 'job_snapshot' || push.type === 'error') job.waits = false;
+    else {
+      if (after === before) counters.dropped += 1;
+      if (!isFinished(before) && leavesGap(before, push)) {
+        counters.gaps += 1;
+        if (!job.waits && !isFinished(after)) ask(job);
+      }
+    }
+    changeState(job, after);
+    if (wantsOutputs(job)) poll(job);
+  };
+
+  function onMessage(data: unknown): void {
+    heardAt = now();
+    askedAt = undefined;
+    const push = readPush(data);
+    if (push?.type === 'pong') return;
+    const job = push?.jobId === undefined ? undefined : jobs.get(push.jobId);
+    if (push?.type === 'error') onRefusal(push, job);
+    if (push === undefined) counters.ignored += 1;
+    else if (job !== undefined) onPush(job, push);
+    else if (push.type !== 'error') counters.strangers += 1;
+  }
+
+  const lookAfter = (job: FollowedJob, time: number): void => {
+    const stale = time - job.touchedAt >= timing.staleAfterMs;
+    if (socket.state === 'open') {
+      if (stale) ask(job);
+      else if (job.refused) poll(job);
+    } else if (time - downSince >= timing.pollAfterMs) {
+      setConnection('polling');
+      poll(job);
+    }
+  };
+
+  /** An open socket that owes an answer is dead; one that was silent for long is asked for a sign of life. */
+  const lookAfterSocket = (time: number): void => {
+    if (socket.state !== 'open') return;
+    if (time - (askedAt ?? time) >= timing.answerTimeoutMs) socket.restart();
+    else if (time - heardAt >= timing.pingAfterMs && askedAt === undefined && send('ping')) askedAt = time;
+  };
+
+  const forget = (jobId: string, { asked }: FollowedJob): void => {
+    jobs.delete(jobId);
+    if (asked) send('unsubscribe', { jobId });
+  };
+
+  const tick = (): void => {
+    const time = now();
+    for (const [jobId, job] of jobs) {
+      if (job.listeners.size === 0 && time - job.leftAt >= timing.forgetAfterMs) forget(jobId, job);
+      else if (wantsOutputs(job)) poll(job);
+      else if (isActive(job)) lookAfter(job, time);
+    }
+    lookAfterSocket(time);
+    if (allJobs().some(isActive)) idleSince = time;
+    else if (time - idleSince >= timing.idleCloseMs) socket.stop();
+    if (jobs.size > 0 || socket.state !== 'idle') return;
+    clearInterval(ticker);
+    ticker = undefined;
+  };
+
+  const wake = (): void => {
+    ticker ??= setInterval(tick, timing.tickMs);
+    if (!allJobs().some(isActive)) return;
+    if (socket.state === 'idle') downSince = now();
+    socket.start();
+  };
+
+  const leave = (job: FollowedJob, listener: JobListener): void => {
+    job.listeners.delete(listener);
+    job.leftAt = now();
+  };
+
+  return {
+    ...api,
+    get connection() {
+      return connection;
+    },
+    get counters() {
+      return { ...counters };
+    },
+    getState: (jobId) => jobs.get(jobId)?.state,
+    onConnection(listener) {
+      connectionListeners.add(listener);
+      return () => connectionListeners.delete(listener);
+    },
+    follow(jobId, callback) {
+      if (signal.aborted) throw new ClientError('closed', 'The client was closed', { retryable: false });
+      const job = jobs.get(jobId) ?? createFollowedJob(jobId, now());
+      jobs.set(jobId, job);
+      // An own function for each call, so that the same callback may follow twice.
+      const listener: JobListener = (state) => callback(state);
+      job.listeners.add(listener);
+      wake();
+      if (!job.asked) ask(job);
+      listener(job.state);
+      return () => leave(job, listener);
+    },
+    reconnectNow: () => socket.retryNow(),
+    close() {
+      if (signal.aborted) return;
+      closing.abort();
+      clearInterval(ticker);
+      socket.stop();
+      for (const job of allJobs()) job.listeners.clear();
+      jobs.clear();
+      setConnection('closed');
+      connectionListeners.clear();
+    },
+  };
+};

@@ -1,65 +1,28 @@
-/** Outputs as pushes and the task API describe them. */
+/** Outputs as pushes and the task API describe them: the same fields, there in camelCase and here in snake_case. */
 import type { MissingOutput, StoredOutput } from '../../shared-types/index.ts';
-import { amountOf, countOf, fieldsOf, listOf, oneOf, textOf } from './guards.ts';
+import { amountOf, countOf, listOf, objectOf, or, snakeCase, textOf, word, type Shape } from './guards.ts';
 
-const KINDS = ['image', 'animated', 'video', 'audio', 'model', 'text', 'file'] as const;
 /** A ComfyUI batch may hold 4,096 pictures; more in one message is not ours. */
 const MAX_OUTPUTS = 10_000;
 
-/** The task API writes the same fields in snake_case. */
-type Spelling = Readonly<Record<'outputId' | 'nodeId' | 'outputKey' | 'mimeType', string>>;
-const PUSH: Spelling = {
-  outputId: 'outputId',
-  nodeId: 'nodeId',
-  outputKey: 'outputKey',
-  mimeType: 'mimeType',
+const place = { nodeId: or(textOf, ''), outputKey: or(textOf, ''), index: or(countOf, 0) };
+const filename = or(textOf, 'output');
+
+const output: Shape<StoredOutput> = {
+  outputId: textOf,
+  src: textOf,
+  ...place,
+  kind: word('file'),
+  mimeType: or(textOf, 'application/octet-stream'),
+  size: or(amountOf, 0),
+  filename,
 };
-const TASK: Spelling = {
-  outputId: 'output_id',
-  nodeId: 'node_id',
-  outputKey: 'output_key',
-  mimeType: 'mime_type',
-};
+const missing: Shape<MissingOutput> = { ...place, filename, error: or(textOf, '') };
 
-const readOutput =
-  (spelling: Spelling) =>
-  (value: unknown): StoredOutput | undefined => {
-    const fields = fieldsOf(value);
-    const outputId = textOf(fields?.[spelling.outputId]);
-    const src = textOf(fields?.['src']);
-    if (fields === undefined || outputId === undefined || src === undefined) return undefined;
-    return {
-      outputId,
-      src,
-      nodeId: textOf(fields[spelling.nodeId]) ?? '',
-      outputKey: textOf(fields[spelling.outputKey]) ?? '',
-      index: countOf(fields['index']) ?? 0,
-      kind: oneOf(KINDS, fields['kind']) ?? 'file',
-      mimeType: textOf(fields[spelling.mimeType]) ?? 'application/octet-stream',
-      size: amountOf(fields['size']) ?? 0,
-      filename: textOf(fields['filename']) ?? 'output',
-    };
-  };
+const outputs = listOf(objectOf(output), MAX_OUTPUTS);
+const taskOutputs = listOf(objectOf(output, snakeCase), MAX_OUTPUTS);
 
-const readMissing =
-  (spelling: Spelling) =>
-  (value: unknown): MissingOutput | undefined => {
-    const fields = fieldsOf(value);
-    if (fields === undefined) return undefined;
-    return {
-      nodeId: textOf(fields[spelling.nodeId]) ?? '',
-      outputKey: textOf(fields[spelling.outputKey]) ?? '',
-      index: countOf(fields['index']) ?? 0,
-      filename: textOf(fields['filename']) ?? 'output',
-      error: textOf(fields['error']) ?? 'could not be stored',
-    };
-  };
-
-export const readPushOutputs = (value: unknown): StoredOutput[] =>
-  listOf(value, readOutput(PUSH), MAX_OUTPUTS);
-export const readPushMissing = (value: unknown): MissingOutput[] =>
-  listOf(value, readMissing(PUSH), MAX_OUTPUTS);
-export const readTaskOutputs = (value: unknown): StoredOutput[] =>
-  listOf(value, readOutput(TASK), MAX_OUTPUTS);
-export const readTaskMissing = (value: unknown): MissingOutput[] =>
-  listOf(value, readMissing(TASK), MAX_OUTPUTS);
+export const readPushOutputs = (value: unknown): StoredOutput[] => outputs(value) ?? [];
+export const readTaskOutputs = (value: unknown): StoredOutput[] => taskOutputs(value) ?? [];
+export const readPushMissing = listOf(objectOf(missing), MAX_OUTPUTS);
+export const readTaskMissing = listOf(objectOf(missing, snakeCase), MAX_OUTPUTS);

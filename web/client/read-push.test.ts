@@ -82,7 +82,7 @@ describe('what nobody should send', () => {
       nodeProgress: 0,
       nodeMaxProgress: 1,
       totalNodes: 0,
-      outputs: [{ outputId: 'a', kind: 'file', mimeType: 'application/octet-stream' }],
+      outputs: [{ outputId: 'a', kind: 'hologram', mimeType: 'application/octet-stream' }],
     });
     expect(push).toHaveProperty('runningNodes.length', 1);
   });

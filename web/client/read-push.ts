@@ -15,12 +15,18 @@ import {
   countOf,
   fieldsOf,
   listOf,
+  nameOf,
+  objectOf,
   oneOf,
+  optional,
+  or,
+  orNull,
   parseJson,
   percentageOf,
   textOf,
-  textsOf,
-  type Fields,
+  word,
+  type Reader,
+  type Shape,
 } from './guards.ts';
 import { readPushMissing, readPushOutputs } from './read-outputs.ts';
 
@@ -30,218 +36,143 @@ const MAX_RUNNING_NODES = 64;
 const MAX_NODE_RECORDS = 200;
 const MAX_PREVIEW_LENGTH = 33_000;
 
-export const JOB_STATUSES: readonly JobStatus[] = [
+export const jobStatus = oneOf<JobStatus>(
   'pending',
   'assigned',
   'running',
   'completed',
   'failed',
   'cancelled',
-];
-const REASONS: readonly FailureReason[] = [
-  'nodeError',
-  'outOfMemory',
-  'badWorkflow',
-  'interrupted',
-  'comfyRestarted',
-  'vanished',
-  'workerStalled',
-  'workerLost',
-  'dispatchFailed',
-  'timeout',
-  'noStatus',
-  'internal',
-];
-const ERROR_CODES = ['badRequest', 'notFound', 'tooManySubscriptions', 'internal'] as const;
+);
+/** 1 is next; null for anything else than a place. */
+export const placeOf: Reader<number | null> = (value) => countOf(value) || null;
 
-const NODE_STATES = ['executing', 'executed', 'cached'] as const;
-const PREVIEW_TYPES = ['image/jpeg', 'image/png'] as const;
+const text = or(textOf, '');
+const count = or(countOf, 0);
+const textOrNull = orNull(textOf);
+/** What has no name goes by its id. */
+const nodeName: Reader<string> = (value, fields) => textOf(value) ?? textOf(fields?.['nodeId']);
+const cut = { outputsTruncated: optional((value) => value === true || undefined) };
 
-const readNode = (value: unknown): RunningNode | undefined => {
-  const fields = fieldsOf(value);
-  const nodeId = textOf(fields?.['nodeId']);
-  if (fields === undefined || nodeId === undefined) return undefined;
-  return {
-    nodeId,
-    displayNodeId: textOf(fields['displayNodeId']) ?? nodeId,
-    nodeName: textOf(fields['nodeName']) ?? nodeId,
-    nodeType: textOf(fields['nodeType']) ?? '',
-    nodeProgress: amountOf(fields['nodeProgress']) ?? 0,
-    nodeMaxProgress: amountOf(fields['nodeMaxProgress']) ?? 1,
-    nodePercentage: percentageOf(fields['nodePercentage']) ?? 0,
-    nodeState: textOf(fields['nodeState']) ?? 'executing',
-    ...textsOf(fields, ['parentNodeId', 'realNodeId']),
-  };
+const runningNode: Shape<RunningNode> = {
+  nodeId: textOf,
+  displayNodeId: nodeName,
+  nodeName,
+  nodeType: text,
+  nodeProgress: or(amountOf, 0),
+  nodeMaxProgress: or(amountOf, 1),
+  nodePercentage: or(percentageOf, 0),
+  nodeState: or(textOf, 'executing'),
 };
 
-const readProgress = (value: unknown): JobProgress | undefined => {
-  const fields = fieldsOf(value);
-  const node = readNode(value);
-  const overallPercentage = percentageOf(fields?.['overallPercentage']);
-  if (fields === undefined || node === undefined || overallPercentage === undefined) return undefined;
-  return {
-    ...node,
-    overallPercentage,
-    completedNodes: countOf(fields['completedNodes']) ?? 0,
-    cachedNodes: countOf(fields['cachedNodes']) ?? 0,
-    totalNodes: countOf(fields['totalNodes']) ?? 0,
-    runningNodes: listOf(fields['runningNodes'], readNode, MAX_RUNNING_NODES),
-    eta: readEta(fields['eta']),
-    message: textOf(fields['message']) ?? '',
-  };
+const eta = orNull(
+  objectOf<Eta>({
+    lowSeconds: amountOf,
+    highSeconds: (value, fields) => Math.max(amountOf(value) ?? 0, amountOf(fields?.['lowSeconds']) ?? 0),
+  }),
+);
+
+const progress: Shape<JobProgress> = {
+  ...runningNode,
+  overallPercentage: percentageOf,
+  completedNodes: count,
+  cachedNodes: count,
+  totalNodes: count,
+  runningNodes: listOf(objectOf(runningNode), MAX_RUNNING_NODES),
+  eta,
+  message: text,
 };
 
-/** Null where nothing can be estimated. */
-const readEta = (value: unknown): Eta | null => {
-  const fields = fieldsOf(value);
-  const lowSeconds = amountOf(fields?.['lowSeconds']);
-  if (lowSeconds === undefined) return null;
-  return { lowSeconds, highSeconds: Math.max(lowSeconds, amountOf(fields?.['highSeconds']) ?? 0) };
+const nodes = listOf(
+  objectOf<NodeRecord>({
+    nodeId: textOf,
+    nodeName,
+    nodeType: text,
+    state: oneOf('executing', 'executed', 'cached'),
+    at: (value) => (Date.parse(value as string) ? textOf(value) : undefined),
+    durationMs: orNull(amountOf),
+  }),
+  MAX_NODE_RECORDS,
+);
+
+const failure = {
+  reason: word<FailureReason>('internal'),
+  nodeId: optional(nameOf),
+  nodeName: optional(nameOf),
+  nodeType: optional(nameOf),
+} satisfies Partial<Shape<PushOf<'job_failed'>>>;
+
+const base = {
+  jobId: nameOf,
+  promptId: textOrNull,
+  attempt: countOf,
+  sequence: countOf,
+  timestamp: text,
 };
+type Own<T extends JobPush['type']> = Omit<Shape<PushOf<T>>, 'type' | keyof typeof base>;
 
-const readRecord = (value: unknown): NodeRecord | undefined => {
-  const fields = fieldsOf(value);
-  const nodeId = textOf(fields?.['nodeId']);
-  const state = oneOf(NODE_STATES, fields?.['state']);
-  const at = textOf(fields?.['at']) ?? '';
-  if (fields === undefined || nodeId === undefined || state === undefined || Number.isNaN(Date.parse(at)))
-    return undefined;
-  return {
-    nodeId,
-    nodeName: textOf(fields['nodeName']) ?? nodeId,
-    nodeType: textOf(fields['nodeType']) ?? '',
-    state,
-    at,
-    durationMs: amountOf(fields['durationMs']) ?? null,
-  };
-};
-const readRecords = (value: unknown): NodeRecord[] => listOf(value, readRecord, MAX_NODE_RECORDS);
-
-const readPreview = (fields: Fields, base: Pick<JobPush, keyof Base>): PushOf<'job_preview'> | undefined => {
-  const { image } = fields;
-  const mimeType = oneOf(PREVIEW_TYPES, fields['mimeType']);
-  const fits = typeof image === 'string' && image.length <= MAX_PREVIEW_LENGTH && /^[\w+/]+=*$/.test(image);
-  if (mimeType === undefined || !fits) return undefined;
-  return { type: 'job_preview', ...base, nodeId: textOf(fields['nodeId']) ?? null, mimeType, image };
-};
-
-const readBase = (fields: Fields): Pick<JobPush, keyof Base> | undefined => {
-  const jobId = textOf(fields['jobId']);
-  const attempt = countOf(fields['attempt']);
-  const sequence = countOf(fields['sequence']);
-  if (jobId === undefined || jobId === '' || attempt === undefined || sequence === undefined)
-    return undefined;
-  const promptId = textOf(fields['promptId']) ?? null;
-  return { jobId, promptId, attempt, sequence, timestamp: textOf(fields['timestamp']) ?? '' };
-};
-interface Base {
-  jobId: unknown;
-  promptId: unknown;
-  attempt: unknown;
-  sequence: unknown;
-  timestamp: unknown;
-}
-
-const message = (fields: Fields): string => textOf(fields['message']) ?? '';
-
-const readSnapshot = (
-  fields: Fields,
-  base: Pick<JobPush, keyof Base>,
-): PushOf<'job_snapshot'> | undefined => {
-  const status = oneOf(JOB_STATUSES, fields['status']);
-  if (status === undefined) return undefined;
-  return {
-    type: 'job_snapshot',
-    ...base,
-    status,
-    workflowId: textOf(fields['workflowId']) ?? '',
-    progress: readProgress(fields['progress']) ?? null,
-    outputs: readPushOutputs(fields['outputs']),
-    error: textOf(fields['error']) ?? null,
-    retryCount: countOf(fields['retryCount']) ?? 0,
-    maxRetries: countOf(fields['maxRetries']) ?? 0,
-    createdAt: textOf(fields['createdAt']) ?? base.timestamp,
-    startedAt: textOf(fields['startedAt']) ?? null,
-    completedAt: textOf(fields['completedAt']) ?? null,
-    nodes: readRecords(fields['nodes']),
-    queuePosition: countOf(fields['queuePosition']) || null,
-    eta: readEta(fields['eta']),
+const keys: { readonly [T in JobPush['type']]: Own<T> } = {
+  job_snapshot: {
+    status: jobStatus,
+    workflowId: text,
+    progress: orNull(objectOf(progress)),
+    outputs: readPushOutputs,
+    error: textOrNull,
+    retryCount: count,
+    maxRetries: count,
+    createdAt: text,
+    startedAt: textOrNull,
+    completedAt: textOrNull,
+    nodes,
+    queuePosition: placeOf,
+    eta,
     // Not in the contract of today, but the list may be cut here for the same reason as in job_completed.
-    ...(fields['outputsTruncated'] === true ? { outputsTruncated: true } : {}),
-  };
+    ...cut,
+  },
+  job_started: { message: text, totalNodes: count, cachedNodes: count },
+  job_progress: {
+    ...progress,
+    outputs: optional((value) => (Array.isArray(value) ? readPushOutputs(value) : undefined)),
+  },
+  job_nodes: { nodes },
+  job_preview: {
+    nodeId: textOrNull,
+    mimeType: oneOf('image/jpeg', 'image/png'),
+    image: (value) => (typeof value === 'string' && value.length <= MAX_PREVIEW_LENGTH ? value : undefined),
+  },
+  job_completed: {
+    message: text,
+    outputs: readPushOutputs,
+    missingOutputs: readPushMissing,
+    ...cut,
+    durationMs: orNull(amountOf),
+  },
+  job_failed: { message: text, ...failure },
+  job_retrying: {
+    message: text,
+    ...failure,
+    nextAttempt: count,
+    maxRetries: count,
+    delaySeconds: or(amountOf, 0),
+  },
+  job_cancelled: { message: text },
 };
 
-const failureOf = (fields: Fields) => ({
-  reason: oneOf(REASONS, fields['reason']) ?? ('internal' as const),
-  message: message(fields),
-  ...textsOf(fields, ['nodeId', 'nodeName', 'nodeType']),
-});
-
-const readJobPush = (fields: Fields): JobPush | undefined => {
-  const base = readBase(fields);
-  if (base === undefined) return undefined;
-  switch (fields['type']) {
-    case 'job_snapshot':
-      return readSnapshot(fields, base);
-    case 'job_started': {
-      const nodes = {
-        totalNodes: countOf(fields['totalNodes']) ?? 0,
-        cachedNodes: countOf(fields['cachedNodes']) ?? 0,
-      };
-      return { type: 'job_started', ...base, message: message(fields), ...nodes };
-    }
-    case 'job_progress': {
-      const progress = readProgress(fields);
-      if (progress === undefined) return undefined;
-      const outputs = Array.isArray(fields['outputs']) ? { outputs: readPushOutputs(fields['outputs']) } : {};
-      return { type: 'job_progress', ...base, ...progress, ...outputs };
-    }
-    case 'job_nodes': {
-      const nodes = readRecords(fields['nodes']);
-      return nodes.length === 0 ? undefined : { type: 'job_nodes', ...base, nodes };
-    }
-    case 'job_preview':
-      return readPreview(fields, base);
-    case 'job_completed':
-      return {
-        type: 'job_completed',
-        ...base,
-        message: message(fields),
-        outputs: readPushOutputs(fields['outputs']),
-        missingOutputs: readPushMissing(fields['missingOutputs']),
-        outputsTruncated: fields['outputsTruncated'] === true,
-        durationMs: amountOf(fields['durationMs']) ?? null,
-      };
-    case 'job_failed':
-      return { type: 'job_failed', ...base, ...failureOf(fields) };
-    case 'job_retrying':
-      return {
-        type: 'job_retrying',
-        ...base,
-        ...failureOf(fields),
-        nextAttempt: countOf(fields['nextAttempt']) ?? base.attempt + 1,
-        maxRetries: countOf(fields['maxRetries']) ?? 0,
-        delaySeconds: amountOf(fields['delaySeconds']) ?? 0,
-      };
-    case 'job_cancelled':
-      return { type: 'job_cancelled', ...base, message: message(fields) };
-    default:
-      return undefined;
-  }
-};
-
-const readError = (fields: Fields): PushOf<'error'> => ({
-  type: 'error',
-  code: oneOf(ERROR_CODES, fields['code']) ?? 'internal',
-  message: message(fields),
-  ...textsOf(fields, ['jobId']),
+const readError = objectOf<PushOf<'error'>>({
+  type: oneOf('error'),
+  code: word('internal'),
+  message: text,
+  jobId: optional(nameOf),
 });
 
 /** A text frame's push; undefined for a binary frame, no JSON, an unknown type or a push without identity. */
 export const readPush = (data: unknown): PushMessage | undefined => {
   if (typeof data !== 'string' || data.length > MAX_PUSH_LENGTH) return undefined;
   const fields = fieldsOf(parseJson(data));
-  if (fields === undefined) return undefined;
-  if (fields['type'] === 'pong') return { type: 'pong' };
-  return fields['type'] === 'error' ? readError(fields) : readJobPush(fields);
+  const type = fields?.['type'];
+  if (type === 'pong') return { type };
+  if (type === 'error') return readError(fields);
+  if (typeof type !== 'string' || !Object.hasOwn(keys, type)) return undefined;
+  const own = keys[type as JobPush['type']];
+  return objectOf<JobPush>({ type: () => type, ...base, ...own } as unknown as Shape<JobPush>)(fields);
 };

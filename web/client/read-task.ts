@@ -1,8 +1,18 @@
 /** An answer of the task API → what the client needs of it. */
 import type { Eta, JobStatus, MissingOutput, StoredOutput } from '../../shared-types/index.ts';
-import { amountOf, countOf, fieldsOf, oneOf, percentageOf, textOf } from './guards.ts';
+import {
+  amountOf,
+  countOf,
+  fieldsOf,
+  objectOf,
+  or,
+  orNull,
+  percentageOf,
+  snakeCase,
+  textOf,
+} from './guards.ts';
 import { readTaskMissing, readTaskOutputs } from './read-outputs.ts';
-import { JOB_STATUSES } from './read-push.ts';
+import { jobStatus, placeOf } from './read-push.ts';
 
 /** A task as `GET /api/v1/tasks/{id}` shows it, in the client's spelling. */
 export interface TaskView {
@@ -27,30 +37,30 @@ export interface TaskView {
   readonly missingOutputs: readonly MissingOutput[];
 }
 
+const result = (fields: { readonly result?: unknown } | undefined) => fieldsOf(fields?.result);
+
 /** Undefined when the answer is not a task. */
-export const readTask = (value: unknown): TaskView | undefined => {
-  const fields = fieldsOf(value);
-  const id = textOf(fields?.['id']);
-  const status = oneOf(JOB_STATUSES, fields?.['status']);
-  if (fields === undefined || id === undefined || status === undefined) return undefined;
-  const result = fieldsOf(fields['result']);
-  const etaSeconds = amountOf(fields['eta_seconds']);
-  return {
-    id,
-    status,
-    workflowId: textOf(fields['workflow_id']) ?? '',
-    attempt: countOf(fields['attempt']) ?? 0,
-    promptId: textOf(fields['prompt_id']) ?? null,
-    progress: percentageOf(fields['progress']) ?? 0,
-    error: textOf(fields['error']) ?? '',
-    retryCount: countOf(fields['retry_count']) ?? 0,
-    maxRetries: countOf(fields['max_retries']) ?? 0,
-    queuePosition: countOf(fields['queue_position']) || null,
-    eta: etaSeconds === undefined ? null : { lowSeconds: etaSeconds, highSeconds: etaSeconds },
-    createdAt: textOf(fields['created_at']) ?? null,
-    startedAt: textOf(fields['started_at']) ?? null,
-    completedAt: textOf(fields['completed_at']) ?? null,
-    outputs: readTaskOutputs(result?.['outputs']),
-    missingOutputs: readTaskMissing(result?.['missing_outputs']),
-  };
-};
+export const readTask = objectOf<TaskView>(
+  {
+    id: textOf,
+    workflowId: or(textOf, ''),
+    status: jobStatus,
+    attempt: or(countOf, 0),
+    promptId: orNull(textOf),
+    progress: or(percentageOf, 0),
+    error: or(textOf, ''),
+    retryCount: or(countOf, 0),
+    maxRetries: or(countOf, 0),
+    queuePosition: placeOf,
+    eta: (_value, fields) => {
+      const seconds = amountOf(fields?.['eta_seconds']);
+      return seconds === undefined ? null : { lowSeconds: seconds, highSeconds: seconds };
+    },
+    createdAt: orNull(textOf),
+    startedAt: orNull(textOf),
+    completedAt: orNull(textOf),
+    outputs: (_value, fields) => readTaskOutputs(result(fields)?.['outputs']),
+    missingOutputs: (_value, fields) => readTaskMissing(result(fields)?.['missing_outputs']),
+  },
+  snakeCase,
+);

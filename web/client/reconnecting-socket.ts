@@ -1,4 +1,4 @@
-/** One WebSocket that comes back by itself until it is stopped. */
+/** One WebSocket that comes back by itself, and is replaced before its server would end it, until it is stopped. */
 import { reconnectDelay, type ClientTiming } from './timing.ts';
 
 /** What is used of a WebSocket: the browser's, Node's own and `ws` all fit. */
@@ -18,6 +18,7 @@ export interface ReconnectingSocketOptions {
   readonly WebSocket: WebSocketConstructor | undefined;
   readonly timing: ClientTiming;
   readonly random: () => number;
+  /** Also told `open` when a connection takes the place of an open one. */
   readonly onState: (state: SocketState) => void;
   readonly onMessage: (data: unknown) => void;
 }
@@ -36,76 +37,92 @@ export interface ReconnectingSocket {
 
 type Timer = ReturnType<typeof setTimeout>;
 
+interface Link {
+  socket?: SocketLike;
+  /** Until it opens: when it is given up. From then on: when it is replaced. */
+  timer?: Timer;
+}
+
 export const createReconnectingSocket = (options: ReconnectingSocketOptions): ReconnectingSocket => {
-  const { timing, onState, onMessage } = options;
+  const { timing, onState, onMessage, WebSocket } = options;
+  /** All that are not given up: what another still says is not heard. */
+  const links = new Set<Link>();
+  let current: Link | undefined;
   let state: SocketState = 'idle';
-  let socket: SocketLike | undefined;
-  let timer: Timer | undefined;
+  let retry: Timer | undefined;
   let failures = 0;
-  /** Each try has its own number: what a given-up socket still says is not heard. */
-  let run = 0;
 
   const setState = (next: SocketState): void => {
-    if (state === next) return;
     state = next;
     onState(next);
   };
 
-  const discard = (): void => {
-    run += 1;
-    clearTimeout(timer);
-    timer = undefined;
-    const old = socket;
-    socket = undefined;
-    old?.close();
+  const end = (link: Link): void => {
+    links.delete(link);
+    clearTimeout(link.timer);
+    link.socket?.close();
+  };
+
+  const endAll = (): void => {
+    clearTimeout(retry);
+    for (const link of links) end(link);
   };
 
   const failed = (): void => {
-    discard();
+    endAll();
     setState('reconnecting');
-    timer = setTimeout(connect, reconnectDelay(failures, timing, options.random));
+    retry = setTimeout(connect, reconnectDelay(failures, timing, options.random));
     failures += 1;
   };
 
-  const listen = (opened: SocketLike, own: number): void => {
-    const current = (act: (event: unknown) => void) => (event: unknown) => {
-      if (own === run) act(event);
+  const onOpen = (link: Link): void => {
+    clearTimeout(link.timer);
+    // Its successor opens and subscribes while it still serves; where that fails, it is tried again.
+    const renew = (): void => {
+      link.timer = setTimeout(renew, timing.connectTimeoutMs * 6);
+      open();
     };
-    opened.addEventListener(
-      'open',
-      current(() => {
-        clearTimeout(timer);
-        setState('open');
-      }),
-    );
-    opened.addEventListener(
-      'message',
-      current((event) => {
-        // Not at `open`: a server that accepts and hangs up at once must still be met with growing patience.
-        failures = 0;
-        onMessage((event as { readonly data?: unknown }).data);
-      }),
-    );
-    opened.addEventListener('error', current(failed));
-    opened.addEventListener('close', current(failed));
+    link.timer = setTimeout(renew, timing.renewAfterMs * (1 - options.random() / 10));
+    current = link;
+    setState('open');
+    // Only now, when all is asked for anew: the snapshots that come first bring what fell in between.
+    for (const other of links) if (other !== link) end(other);
   };
 
-  const open = async (own: number): Promise<void> => {
-    const url = await options.url();
-    if (own !== run) return;
-    if (options.WebSocket === undefined) throw new Error('there is no WebSocket here');
-    socket = new options.WebSocket(url);
-    listen(socket, own);
+  const onHeard = (_link: Link, event: unknown): void => {
+    // Not at `open`: a server that accepts and hangs up at once must still be met with growing patience.
+    failures = 0;
+    onMessage((event as { readonly data?: unknown }).data);
   };
+
+  function open(): Link {
+    const link: Link = {};
+    links.add(link);
+    const ifAlive =
+      (act: (link: Link, event: unknown) => void) =>
+      (event?: unknown): void => {
+        if (links.has(link)) act(link, event);
+      };
+    const lost = ifAlive(() => (link === current ? failed() : end(link)));
+    const shake = async (): Promise<void> => {
+      const url = await options.url();
+      if (!links.has(link)) return;
+      // Where there is no such thing this throws, and the task API is polled.
+      link.socket = new (WebSocket as WebSocketConstructor)(url);
+      link.socket.addEventListener('open', ifAlive(onOpen));
+      link.socket.addEventListener('message', ifAlive(onHeard));
+      link.socket.addEventListener('error', lost);
+      link.socket.addEventListener('close', lost);
+    };
+    link.timer = setTimeout(lost, timing.connectTimeoutMs);
+    shake().catch(lost);
+    return link;
+  }
 
   function connect(): void {
-    discard();
-    const own = run;
+    endAll();
     setState(failures === 0 ? 'connecting' : 'reconnecting');
-    timer = setTimeout(failed, timing.connectTimeoutMs);
-    open(own).catch(() => {
-      if (own === run) failed();
-    });
+    current = open();
   }
 
   return {
@@ -116,19 +133,13 @@ export const createReconnectingSocket = (options: ReconnectingSocketOptions): Re
       if (state === 'idle') connect();
     },
     stop() {
-      discard();
+      endAll();
       failures = 0;
       setState('idle');
     },
     send(text) {
-      if (state !== 'open' || socket === undefined) return false;
-      try {
-        socket.send(text);
-        return true;
-      } catch {
-        // It is closing and its `close` event follows.
-        return false;
-      }
+      if (state === 'open') current?.socket?.send(text);
+      return state === 'open';
     },
     restart() {
       if (state !== 'idle') failed();

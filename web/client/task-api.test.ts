@@ -48,6 +48,36 @@ describe('submitting', () => {
   );
 });
 
+describe('what is asked of a task', () => {
+  test('a stored workflow is submitted with inputs, as an object or as text whose digits stay', async () => {
+    answerWith(201, { id: JOB_ID });
+    await client.submitTask({ workflow_id: 'stored', inputs: { prompt: 'a "cat"' }, tags: ['gpu'] });
+    await client.submitTask({ workflow_id: 'stored', inputs: '{"seed":18446744073709551615}' });
+    expect(server.requests.map(({ body }) => body)).toEqual([
+      '{"workflow_id":"stored","inputs":{"prompt":"a \\"cat\\""},"tags":["gpu"]}',
+      '{"workflow_id":"stored","inputs":{"seed":18446744073709551615}}',
+    ]);
+  });
+
+  test('it is cancelled', async () => {
+    answerWith(202, taskOf({ status: 'running', cancel_requested: true }));
+    expect(await client.cancelTask(JOB_ID)).toMatchObject({ id: JOB_ID, status: 'running' });
+    expect(server.requests).toMatchObject([{ method: 'DELETE', path: `/api/v1/tasks/${JOB_ID}` }]);
+  });
+
+  test('it is queued again, under a new id', async () => {
+    answerWith(201, { id: 'new', status: 'pending', workflow_id: 'w', created_at: '' });
+    expect((await client.retryTask(JOB_ID)).id).toBe('new');
+    expect(server.requests).toMatchObject([{ method: 'POST', path: `/api/v1/tasks/${JOB_ID}/retry` }]);
+  });
+
+  test('place and time come with it', async () => {
+    answerWith(200, taskOf({ status: 'pending', queue_position: 3, eta_seconds: 12.5 }));
+    const eta = { lowSeconds: 12.5, highSeconds: 12.5 };
+    expect(await client.getTask(JOB_ID)).toMatchObject({ queuePosition: 3, eta });
+  });
+});
+
 describe('refusals', () => {
   test.each([
     [400, 'badRequest', false],

@@ -1,26 +1,44 @@
-/** The task API over fetch: POST /api/v1/tasks, GET /api/v1/tasks/{id} and POST /api/v1/tickets. */
+/** The task API over fetch, as far as the client needs it. */
 import type { SubmitTaskResponse } from '../../shared-types/index.ts';
 import { ClientError, type ClientErrorCode } from './client-error.ts';
-import { fieldsOf, parseJson, textOf } from './guards.ts';
+import { fieldsOf, nameOf, objectOf, or, parseJson, textOf } from './guards.ts';
 import { readTask, type TaskView } from './read-task.ts';
 
+/** What POST /api/v1/tasks accepts. */
 export interface TaskSubmission {
+  /** A name of yours; without `payload` and `payload_file_id`, the id of a stored workflow. */
   readonly workflow_id: string;
+  /** The workflow in API format as JSON text. Sent as it is: a seed of 20 digits keeps its digits. */
+  readonly payload?: string;
+  /** The workflow as an uploaded file: the `file_id` that POST /api/v1/files answered. */
+  readonly payload_file_id?: string;
+  /**
+   * Values by parameter of a stored workflow, or by `<nodeId>.inputs.<input>`. As JSON text they are sent as they are,
+   * which whole numbers above 2^53 need.
+   */
+  readonly inputs?: Readonly<Record<string, unknown>> | string;
   /** 0 (last) to 10 (first); the server's default is 5. */
   readonly priority?: number;
-  /** The workflow in API format as JSON text. Sent as it is: a seed of 20 digits keeps its digits. */
-  readonly payload: string;
   readonly session_id?: string;
   readonly max_retries?: number;
+  /** Seconds that one attempt may run. */
+  readonly timeout_seconds?: number;
+  readonly callback_url?: string;
+  /** Only a worker that has all of them is given the task. */
+  readonly tags?: readonly string[];
 }
 
 export interface TaskApi {
   /** @throws ClientError. Not tried again by itself: a lost answer may hide a task that was taken. */
-  submitTask(submission: TaskSubmission): Promise<SubmitTaskResponse>;
+  readonly submitTask: (submission: TaskSubmission) => Promise<SubmitTaskResponse>;
   /** @throws ClientError */
-  getTask(id: string): Promise<TaskView>;
+  readonly getTask: (id: string) => Promise<TaskView>;
+  /** The task as it is then: `cancelled`, or still `running` while ComfyUI is asked to stop. @throws ClientError */
+  readonly cancelTask: (id: string) => Promise<TaskView>;
+  /** Queues an ended task again, as a new one. @throws ClientError */
+  readonly retryTask: (id: string) => Promise<SubmitTaskResponse>;
   /** A ticket that opens the socket once, within 30 seconds. @throws ClientError */
-  createTicket(): Promise<string>;
+  readonly createTicket: () => Promise<string>;
 }
 
 export type Token = string | (() => string | Promise<string>);
@@ -34,103 +52,101 @@ export interface TaskApiOptions {
   readonly signal: AbortSignal;
 }
 
-export const resolveToken = async (token: Token | undefined): Promise<string | undefined> =>
-  typeof token === 'function' ? await token() : token;
-
-const codeOf = (status: number): ClientErrorCode => {
-  if (status === 401 || status === 403) return 'unauthorized';
-  if (status === 404) return 'notFound';
-  if (status === 409) return 'conflict';
-  if (status === 413) return 'tooLarge';
-  if (status === 429) return 'tooMany';
-  return status >= 500 ? 'server' : 'badRequest';
+const CODES: Readonly<Record<number, ClientErrorCode>> = {
+  401: 'unauthorized',
+  403: 'unauthorized',
+  404: 'notFound',
+  409: 'conflict',
+  413: 'tooLarge',
+  429: 'tooMany',
 };
 
 const refusal = (status: number, body: unknown): ClientError => {
   const fields = fieldsOf(body);
   // API Gateway's own answers say `message` where ours say `error`.
-  const said = textOf(fields?.['error']) ?? textOf(fields?.['message']);
-  const code = codeOf(status);
-  const message = said === undefined || said === '' ? `The task API answered ${status}` : said;
-  return new ClientError(code, message, { status, retryable: code === 'server' || code === 'tooMany' });
+  const said = nameOf(fields?.['error']) ?? nameOf(fields?.['message']);
+  const code = CODES[status] ?? (status < 500 ? 'badRequest' : 'server');
+  const retryable = code === 'server' || code === 'tooMany';
+  return new ClientError(code, said ?? `The task API answered ${status}`, { status, retryable });
 };
 
-const checkedPayload = (payload: string): string => {
-  if (fieldsOf(parseJson(payload)) !== undefined) return payload;
-  const message = 'The workflow is not a JSON object: export it in API format';
-  throw new ClientError('badPayload', message, { retryable: false });
+/** What is JSON text already: put in as it stands. */
+const TEXTS = ['payload', 'inputs'] as const;
+
+/** The request body. @throws ClientError `badPayload` */
+export const submissionBody = (submission: TaskSubmission): string => {
+  const fields: Record<string, unknown> = { ...submission };
+  let texts = '';
+  for (const key of TEXTS) {
+    const text = fields[key];
+    if (typeof text !== 'string') continue;
+    if (fieldsOf(parseJson(text)) === undefined) {
+      throw new ClientError('badPayload', `${key} is not a JSON object`, { retryable: false });
+    }
+    texts += `,"${key}":${text}`;
+    delete fields[key];
+  }
+  return `${JSON.stringify(fields).slice(0, -1)}${texts}}`;
 };
 
-/** The request body, with the payload put in as text. */
-export const submissionBody = ({ payload, ...fields }: TaskSubmission): string => {
-  const rest = JSON.stringify(fields);
-  return `${rest.slice(0, -1)},"payload":${checkedPayload(payload)}}`;
-};
-
-const readSubmitted = (body: unknown): SubmitTaskResponse | undefined => {
-  const fields = fieldsOf(body);
-  const id = textOf(fields?.['id']);
-  if (fields === undefined || id === undefined || id === '') return undefined;
-  return {
-    id,
-    workflow_id: textOf(fields['workflow_id']) ?? '',
-    status: 'pending',
-    created_at: textOf(fields['created_at']) ?? '',
-  };
-};
+const readSubmitted = objectOf<SubmitTaskResponse>({
+  id: nameOf,
+  workflow_id: or(textOf, ''),
+  status: () => 'pending',
+  created_at: or(textOf, ''),
+});
 
 export const createTaskApi = (options: TaskApiOptions): TaskApi => {
-  const base = options.apiUrl.replace(/\/+$/, '');
-  const send = options.fetch ?? ((...call: Parameters<typeof fetch>) => globalThis.fetch(...call));
+  const base = `${options.apiUrl.replace(/\/+$/, '')}/api/v1/`;
+  const { fetch: send = globalThis.fetch } = options;
 
-  const exchange = async (path: string, init: RequestInit): Promise<{ status: number; text: string }> => {
-    const token = await resolveToken(options.token);
-    const headers = new Headers(init.headers);
-    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+  const exchange = async (method: string, path: string, body?: string) => {
+    const { token, signal } = options;
+    const bearer = typeof token === 'function' ? await token() : token;
+    const headers: Record<string, string> = {};
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    if (bearer !== undefined) headers['authorization'] = `Bearer ${bearer}`;
     // Not AbortSignal.any over AbortSignal.timeout: Node 20 may collect the timeout before it fires.
     const controller = new AbortController();
     const abort = (): void => controller.abort();
     const timer = setTimeout(abort, options.requestTimeoutMs);
-    options.signal.addEventListener('abort', abort, { once: true });
-    if (options.signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    if (signal.aborted) abort();
     try {
-      const response = await send(`${base}${path}`, { ...init, headers, signal: controller.signal });
+      const init = { method, headers, body: body ?? null, signal: controller.signal };
+      const response = await send(base + path, init);
       return { status: response.status, text: await response.text() };
     } finally {
       clearTimeout(timer);
-      options.signal.removeEventListener('abort', abort);
+      signal.removeEventListener('abort', abort);
     }
   };
 
-  const request = async (path: string, init: RequestInit): Promise<unknown> => {
-    const answer = await exchange(path, init).catch((cause: unknown) => {
+  const request = async <T>(
+    read: (body: unknown) => T | undefined,
+    method: string,
+    path: string,
+    body?: string,
+  ): Promise<T> => {
+    const { status, text } = await exchange(method, path, body).catch((cause: unknown) => {
       if (options.signal.aborted)
         throw new ClientError('closed', 'The client was closed', { retryable: false });
       throw new ClientError('network', 'The task API cannot be reached', { retryable: true, cause });
     });
-    const body = parseJson(answer.text);
-    if (answer.status < 200 || answer.status > 299) throw refusal(answer.status, body);
-    return body;
+    const answer = parseJson(text);
+    if (status < 200 || status > 299) throw refusal(status, answer);
+    const found = read(answer);
+    if (found !== undefined) return found;
+    throw new ClientError('badAnswer', 'Unexpected answer: check apiUrl', { retryable: false });
   };
 
-  const understood = <T>(value: T | undefined): T => {
-    if (value !== undefined) return value;
-    const message = 'The task API answered something unexpected: check apiUrl';
-    throw new ClientError('badAnswer', message, { retryable: false });
-  };
-
+  const task = (id: string): string => `tasks/${encodeURIComponent(id)}`;
   return {
-    async submitTask(submission) {
-      const body = submissionBody(submission);
-      const headers = { 'content-type': 'application/json' };
-      return understood(readSubmitted(await request('/api/v1/tasks', { method: 'POST', body, headers })));
-    },
-    async getTask(id) {
-      return understood(readTask(await request(`/api/v1/tasks/${encodeURIComponent(id)}`, {})));
-    },
-    async createTicket() {
-      const ticket = textOf(fieldsOf(await request('/api/v1/tickets', { method: 'POST' }))?.['ticket']);
-      return understood(ticket === '' ? undefined : ticket);
-    },
+    // Async, so that a payload which is refused here rejects as any other.
+    submitTask: async (submission) => request(readSubmitted, 'POST', 'tasks', submissionBody(submission)),
+    getTask: (id) => request(readTask, 'GET', task(id)),
+    cancelTask: (id) => request(readTask, 'DELETE', task(id)),
+    retryTask: (id) => request(readSubmitted, 'POST', `${task(id)}/retry`),
+    createTicket: () => request((body) => nameOf(fieldsOf(body)?.['ticket']), 'POST', 'tickets'),
   };
 };

@@ -9,8 +9,5 @@ export interface TicketOptions {
 }
 
 /** For the client's option `ticket`: fetches one with POST /api/v1/tickets at each call. */
-export const ticketsFrom = (options: TicketOptions): (() => Promise<string>) => {
-  const { requestTimeoutMs } = DEFAULT_TIMING;
-  const api = createTaskApi({ ...options, requestTimeoutMs, signal: new AbortController().signal });
-  return () => api.createTicket();
-};
+export const ticketsFrom = (options: TicketOptions): (() => Promise<string>) =>
+  createTaskApi({ ...options, ...DEFAULT_TIMING, signal: new AbortController().signal }).createTicket;

@@ -9,6 +9,13 @@ export interface ClientTiming {
   readonly staleAfterMs: number;
   /** A question without any answer for so long means that the socket is dead. */
   readonly answerTimeoutMs: number;
+  /** An open socket over which nothing came for so long is asked for a sign: API Gateway closes it after 10 minutes. */
+  readonly pingAfterMs: number;
+  /**
+   * An open socket is replaced, without a gap, when it is so old, or up to a tenth younger: API Gateway ends it after
+   * 2 hours (docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html).
+   */
+  readonly renewAfterMs: number;
   /** Without a socket for so long, the task API is polled instead. */
   readonly pollAfterMs: number;
   readonly pollIntervalMs: number;
@@ -27,6 +34,8 @@ export const DEFAULT_TIMING: ClientTiming = {
   connectTimeoutMs: 10_000,
   staleAfterMs: 30_000,
   answerTimeoutMs: 10_000,
+  pingAfterMs: 300_000,
+  renewAfterMs: 6_600_000,
   pollAfterMs: 5_000,
   pollIntervalMs: 3_000,
   idleCloseMs: 60_000,

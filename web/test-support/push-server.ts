@@ -14,6 +14,7 @@ export interface PushServer {
   /** Asked for each subscribe; its answers go back at once. */
   onSubscribe: (jobId: string) => readonly unknown[];
   onRequest: (request: { method: string; path: string }) => { status: number; body: unknown };
+  answersPings: boolean;
   /** False: handshakes are refused. */
   acceptsSockets: boolean;
   /** To every open connection; objects as JSON, texts and bytes as they are. */
@@ -34,7 +35,8 @@ const send = (socket: WebSocket, message: unknown): void => {
   socket.send(raw ? message : JSON.stringify(message));
 };
 
-const jobIdOf = (text: string): string => (JSON.parse(text) as { jobId: string }).jobId;
+const requestOf = (text: string): { action: string; jobId: string } =>
+  JSON.parse(text) as { action: string; jobId: string };
 
 export const startPushServer = async (): Promise<PushServer> => {
   const sockets = new WebSocketServer({ noServer: true });
@@ -62,7 +64,10 @@ export const startPushServer = async (): Promise<PushServer> => {
       opened.on('message', (data: Buffer) => {
         const text = data.toString();
         server.received.push(text);
-        for (const message of server.onSubscribe(jobIdOf(text))) send(opened, message);
+        const { action, jobId } = requestOf(text);
+        if (action === 'ping' && server.answersPings) send(opened, { type: 'pong' });
+        if (action !== 'subscribe') return;
+        for (const message of server.onSubscribe(jobId)) send(opened, message);
       });
     });
   });
@@ -76,6 +81,7 @@ export const startPushServer = async (): Promise<PushServer> => {
     received: [],
     handshakes: [],
     requests: [],
+    answersPings: true,
     acceptsSockets: true,
     onSubscribe: () => [],
     onRequest: () => ({ status: 404, body: { error: 'no such task' } }),
