@@ -21,6 +21,8 @@ export interface MonitorConfig {
   /** Tasks may ask for workers with certain tags; sorted, unique. */
   readonly tags: readonly string[];
   readonly stallTimeoutSeconds: number;
+  /** Function that takes pictures while sampling; undefined: none are sent. */
+  readonly previewFunctionName: string | undefined;
   readonly logLevel: string;
 }
 
@@ -40,6 +42,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, help: string])[] = [
   ['MONITOR_HEARTBEAT_SECONDS', 'one Monitor Heartbeat in this time (default 20)'],
   ['MONITOR_STALL_TIMEOUT_SECONDS', 'a running prompt silent for so long has failed (default 1200)'],
   ['WORKER_TAGS', 'comma-separated tags that tasks may ask for, such as sdxl,eu (default none)'],
+  ['PREVIEW_FUNCTION_NAME', 'function that takes pictures while sampling (default none: no picture is sent)'],
   ['LOG_LEVEL', 'trace, debug, info, warn, error, fatal or silent (default info)'],
 ];
 
@@ -86,6 +89,10 @@ const environmentSchema = z.object({
   MONITOR_HEARTBEAT_SECONDS: integer(1, 3600, 20),
   MONITOR_STALL_TIMEOUT_SECONDS: integer(1, 86_400, 1200),
   WORKER_TAGS: tagList,
+  PREVIEW_FUNCTION_NAME: z
+    .string()
+    .regex(/^[A-Za-z0-9:_-]{1,170}$/, 'must be the name or the ARN of a function')
+    .optional(),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a log level')
     .default('info'),
@@ -122,6 +129,7 @@ const build = (env: z.infer<typeof environmentSchema>, raw: Environment): Monito
     heartbeatSeconds: env.MONITOR_HEARTBEAT_SECONDS,
     stallTimeoutSeconds: env.MONITOR_STALL_TIMEOUT_SECONDS,
     tags: env.WORKER_TAGS,
+    previewFunctionName: env.PREVIEW_FUNCTION_NAME,
     logLevel: env.LOG_LEVEL,
   };
 };

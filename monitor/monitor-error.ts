@@ -5,7 +5,8 @@ export type MonitorErrorCode =
   | 'stateDirUnusable'
   | 'comfyRefused'
   | 'comfyUnreachable'
-  | 'comfyAnswerInvalid';
+  | 'comfyAnswerInvalid'
+  | 'previewRefused';
 
 export class MonitorError extends Error {
   readonly code: MonitorErrorCode;

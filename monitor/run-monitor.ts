@@ -10,8 +10,16 @@ import { startHealthServer, type HealthReport } from './adapters/health-server.t
 import { takeLock } from './adapters/lock-file.ts';
 import { createMetrics, type Metrics } from './adapters/metrics.ts';
 import { openOutbox, type Outbox } from './adapters/outbox.ts';
+import { createPreviewFunction } from './adapters/preview-function.ts';
+import { PreviewSender, type CallPreviewFunction } from './adapters/preview-sender.ts';
 import { comfyuiUrl, type MonitorConfig } from './config.ts';
-import { initialState, type MonitorEvent, type MonitorSettings } from './core/monitor-state.ts';
+import { onlyRunningPrompt, ownerOf } from './core/own-jobs.ts';
+import {
+  initialState,
+  type MonitorEvent,
+  type MonitorSettings,
+  type MonitorState,
+} from './core/monitor-state.ts';
 import { reduce } from './core/reduce.ts';
 import { healthOf } from './core/publish-monitor.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
@@ -29,6 +37,8 @@ export interface MonitorDependencies {
   readonly log: MonitorLog;
   /** Default: a client of `config.region`; everything else from the standard AWS environment. */
   readonly eventBridge?: Pick<EventBridgeClient, 'send'>;
+  /** Default: the function that the configuration names. */
+  readonly previewFunction?: CallPreviewFunction;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   /** [0, 1) */
@@ -114,6 +124,25 @@ const reportOf = ({ config, loop }: Parts, outbox: Outbox): HealthReport => {
 const socketUrl = (config: MonitorConfig): string =>
   `${comfyuiUrl(config).replace(/^http/, 'ws')}/ws?clientId=${encodeURIComponent(config.clientId)}`;
 
+/** Undefined unless the configuration names a function that takes them. */
+const previewsOf = (
+  { config, metrics, log, now }: Omit<Parts, 'loop' | 'intake'>,
+  stateOf: () => MonitorState,
+  call: CallPreviewFunction | undefined,
+): PreviewSender | undefined => {
+  const { previewFunctionName: functionName, region, workerId } = config;
+  if (functionName === undefined) return undefined;
+  return new PreviewSender({
+    workerId,
+    call: call ?? createPreviewFunction({ functionName, region }),
+    ownerOf: (promptId) => ownerOf(stateOf(), promptId),
+    onlyPrompt: () => onlyRunningPrompt(stateOf().jobs),
+    metrics,
+    log,
+    now,
+  });
+};
+
 /** Runs the release of everything that was taken so far, newest first. */
 const releaseAll = async (releases: readonly (() => Promise<void>)[]): Promise<void> => {
   for (const release of [...releases].reverse()) await release();
@@ -133,9 +162,15 @@ const takeUp = async (
   const outbox = await openOutbox({ client, busName, workerId, stateDir, metrics, now, random, log });
   releases.push(() => outbox.close(DRAIN_MS));
   const guard = createFrameGuard(metrics, log);
-  const intake = createFrameIntake(metrics, guard, dependencies.readJson);
+  const previews = previewsOf(
+    { config, metrics, log, now },
+    (): MonitorState => loop.state,
+    dependencies.previewFunction,
+  );
+  if (previews !== undefined) releases.push(() => previews.close());
+  const intake = createFrameIntake(metrics, guard, dependencies.readJson, previews?.offer);
   let socket: ComfySocket | undefined;
-  const loop = new ReconcileLoop({
+  const loop: ReconcileLoop = new ReconcileLoop({
     initial: initialState(settingsOf(config, newId()), now(), outbox.jobs),
     rest: createComfyRest(comfyuiUrl(config)),
     intake,

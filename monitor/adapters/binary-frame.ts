@@ -25,6 +25,13 @@ const readHead = (payload: Buffer, max: number): Buffer | undefined => {
   return length > max || length > payload.length - 4 ? undefined : payload.subarray(4, 4 + length);
 };
 
+/** The picture of a preview that `readBinaryFrame` took; undefined for any other frame. */
+export const pictureOf = (data: Buffer, { kind }: BinaryFrame): Buffer | undefined => {
+  if (kind === 'preview') return data.subarray(8);
+  // Its head was checked against the length of the frame.
+  return kind === 'previewWithMetadata' ? data.subarray(8 + data.readUInt32BE(4)) : undefined;
+};
+
 const readText = (payload: Buffer): BinaryFrame => {
   const nodeId = readHead(payload, 512);
   return nodeId === undefined
@@ -51,7 +58,7 @@ const readPreviewWithMetadata = (payload: Buffer): BinaryFrame => {
   };
 };
 
-/** Reads the header; the picture itself is not kept. Never throws. */
+/** Reads the header; the picture itself is `pictureOf`. Never throws. */
 export const readBinaryFrame = (data: Buffer): BinaryFrame => {
   if (data.length < 4) return invalid('shorter than its event number');
   const event = data.readUInt32BE(0);

@@ -4,8 +4,8 @@
  * all that the skipped ones held.
  */
 import { readComfyUiJson, readFrame } from '../../shared-types/index.ts';
-import type { MonitorInput } from '../core/monitor-input.ts';
-import { readBinaryFrame } from './binary-frame.ts';
+import type { BinaryFrame, MonitorInput } from '../core/monitor-input.ts';
+import { pictureOf, readBinaryFrame } from './binary-frame.ts';
 import type { FrameGuard } from './frame-guard.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -32,11 +32,15 @@ export interface FrameIntake {
   dueAt(): number;
 }
 
+/** Takes the picture of a preview; must not block. */
+export type PreviewListener = (frame: BinaryFrame, picture: Buffer) => void;
+
 /** `readJson` makes JSON of a frame's text; default: as ComfyUI writes it. */
 export const createFrameIntake = (
   metrics: Metrics,
   guard: FrameGuard,
   readJson: typeof readComfyUiJson = readComfyUiJson,
+  onPreview?: PreviewListener,
 ): FrameIntake => {
   let slot: Slot | undefined;
 
@@ -73,6 +77,13 @@ export const createFrameIntake = (
     return [...before, ...parse(data)];
   };
 
+  const parseBinary = (data: Buffer): MonitorInput[] => {
+    const frame = readBinaryFrame(data);
+    const picture = onPreview === undefined ? undefined : pictureOf(data, frame);
+    if (picture !== undefined) onPreview?.(frame, picture);
+    return [{ kind: 'binary', frame }];
+  };
+
   const readText = (data: Buffer, now: number): MonitorInput[] => {
     const head = data.subarray(0, 256).toString('latin1');
     const promptId = data.length < LARGE ? undefined : PROGRESS_STATE.exec(head)?.[1];
@@ -85,7 +96,7 @@ export const createFrameIntake = (
     read: (data, isBinary, now) => {
       if (!isBinary) return readText(data, now);
       metrics.add('frames_total', 'binary');
-      return guard('binary', () => [{ kind: 'binary' as const, frame: readBinaryFrame(data) }]) ?? [];
+      return guard('binary', () => parseBinary(data)) ?? [];
     },
     release,
     dueAt: () => (slot?.held === undefined ? Infinity : slot.parsedAt + INTERVAL_MS),

@@ -9,6 +9,7 @@ import type { Claim, Job } from './job.ts';
 import { applyProgressNode, cacheNodes, finishNode, startNode, stepNode } from './job-nodes.ts';
 import { LIMITS } from './monitor-state.ts';
 import type { BinaryFrame } from './monitor-input.ts';
+import { onlyRunningPrompt } from './own-jobs.ts';
 import { addJob, draftJob, wantHistory, wantQueue, type Turn } from './turn.ts';
 
 /** Frames that ComfyUI sends only to the client whose prompt it is; the others are broadcast in some cases. */
@@ -100,21 +101,16 @@ const onStatus = (turn: Turn, remaining: number): void => {
   if (remaining > 0 && remaining !== before) wantQueue(turn, LIMITS.statusQueueSpacingMs);
 };
 
-/** After a reconnect `executing` names no prompt: it can only be meant for the one own job that runs. */
-const onlyRunningJob = (turn: Turn): string | undefined => {
-  const running = [...turn.state.jobs.values()].filter(
-    (job) => job.ownership === 'ours' && job.phase.kind === 'running',
-  );
-  return running.length === 1 ? running[0]?.promptId : undefined;
-};
-
 const promptOf = (
   turn: Turn,
   frame: Exclude<Frame, { type: 'status' | 'feature_flags' }>,
 ): string | undefined => {
   const { prompt_id: promptId } = frame.data;
   if (promptId !== null && promptId !== undefined) return promptId;
-  return frame.type === 'executing' && frame.data.node !== null ? onlyRunningJob(turn) : undefined;
+  // After a reconnect `executing` names no prompt: it can only be meant for the one own job that runs.
+  return frame.type === 'executing' && frame.data.node !== null
+    ? onlyRunningPrompt(turn.state.jobs)
+    : undefined;
 };
 
 const applyToJob = (
@@ -169,7 +165,7 @@ export const applyBinary = (turn: Turn, frame: BinaryFrame): void => {
     case 'preview':
     case 'previewWithMetadata': {
       turn.counts.push('previewFrames');
-      const promptId = frame.kind === 'preview' ? onlyRunningJob(turn) : frame.promptId;
+      const promptId = frame.kind === 'preview' ? onlyRunningPrompt(turn.state.jobs) : frame.promptId;
       const job = promptId === undefined ? undefined : draftJob(turn, promptId);
       if (job !== undefined) job.frameAt = turn.now;
       return;
