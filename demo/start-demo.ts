@@ -59,8 +59,11 @@ export interface Demo {
   stop(): Promise<void>;
 }
 
+const outputsOf = (aws: EmbeddedAws): Readonly<Record<string, string | undefined>> =>
+  Object.assign({}, ...Object.values(aws.outputs)) as Record<string, string>;
+
 const outputReader = (aws: EmbeddedAws) => {
-  const outputs = Object.assign({}, ...Object.values(aws.outputs)) as Record<string, string>;
+  const outputs = outputsOf(aws);
   return (name: string): string => {
     const value = outputs[name];
     if (value === undefined) throw new DemoError('outputs', `the template has no output ${name}`);
@@ -190,6 +193,7 @@ export const startDemo = async (options: DemoOptions): Promise<Demo> => {
       endpoint: aws.endpoint,
       region: aws.region,
       eventBusName: outputReader(aws)('EventBusName'),
+      previewFunctionName: outputsOf(aws)['PreviewFunctionName'],
     };
     const workers = await startWorkers(options, access, workDir, cleanup);
     await aws.idle();

@@ -7,6 +7,8 @@ export interface AwsAccess {
   readonly endpoint: string;
   readonly region: string;
   readonly eventBusName: string;
+  /** Takes the pictures while sampling; undefined where the stage has none. */
+  readonly previewFunctionName?: string | undefined;
 }
 
 const START_TIMEOUT_MS = 20_000;
@@ -114,6 +116,7 @@ export const startMonitorProcess = async (
       COMFYUI_PUBLIC_URL: comfyUiUrl,
       EVENTBRIDGE_BUS_NAME: aws.eventBusName,
       AWS_REGION: aws.region,
+      PREVIEW_FUNCTION_NAME: aws.previewFunctionName ?? '',
       AWS_ENDPOINT_URL: aws.endpoint,
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
