@@ -7,11 +7,14 @@ import type { Expectation, Expectations } from './expectations.ts';
 import type { Job, NodeRun } from './job.ts';
 
 export interface Estimate {
-  /** What the nodes took that ran or run, up to now; a cached node counts neither here nor below. */
+  /** What the nodes took that ran or run, up to now; a cached node counts neither here nor below. Where nodes run in
+   * parallel, the time that passed, and below the time until the end. */
   readonly doneMs: number;
   readonly leftMs: number;
   /** Sum of the squared deviations of what is left. */
   readonly variance: number;
+  /** Milliseconds until the end: less than `leftMs` where nodes run in parallel. */
+  readonly leftWallMs: number;
   /** False while a node that is to come could take any time. */
   readonly known: boolean;
 }
@@ -21,8 +24,10 @@ const FOUR_OF_FIVE = 1.606;
 /** What all nodes of an attempt have in common (the heat of the card, a neighbour) is not in their own deviations. */
 const COMMON_DEVIATION = 0.06;
 const LEAST_HALF_MS = 300;
-/** So many steps weigh as much as all that history tells of a node. */
-const STEPS_AS_HISTORY = 2;
+/** How far the rate of one step may be off; of more steps, less by their square root. */
+const ONE_STEP_ERROR = 0.25;
+/** Below this, the sum of the nodes' times is more than the time they took: some run in parallel. */
+const PARALLEL_BELOW = 0.9;
 /** Without history, what steps say of the rest of a job is worth this much. */
 const STEP_DEVIATION = 0.2;
 
@@ -61,14 +66,23 @@ const leftByHistory = ({ ms, deviation }: Expectation, elapsed: number): number 
 const elapsedOf = (run: NodeRun, now: number): number =>
   run.startedAt === undefined ? 0 : Math.max(0, (run.finishedAt ?? now) - run.startedAt);
 
+/** Steps that end far too soon are those of the first pass of several (tiles, for one). */
+const isOnePassOfMany = ({ ms, deviation }: Expectation, totalBySteps: number): boolean =>
+  totalBySteps < Math.min(0.7 * ms, ms - 4 * deviation);
+
 /** What is left of a node at work; undefined when neither history nor steps tell. */
 const leftOf = (run: NodeRun, expected: Expectation | undefined, now: number): number | undefined => {
   const bySteps = leftBySteps(run, now);
   if (expected === undefined) return bySteps;
   const byHistory = leftByHistory(expected, elapsedOf(run, now));
   if (bySteps === undefined) return byHistory;
+  const elapsed = elapsedOf(run, now);
+  if (isOnePassOfMany(expected, elapsed + bySteps)) return byHistory;
+  // Each weighs by the square of how far the other may be off.
   const seen = run.value - (run.stepsFrom?.value ?? 0);
-  const weight = seen / (seen + STEPS_AS_HISTORY);
+  const stepError = (ONE_STEP_ERROR * bySteps) / Math.sqrt(seen) + 1;
+  const historyError = expected.deviation + Math.max(0, elapsed - expected.ms);
+  const weight = historyError ** 2 / (historyError ** 2 + stepError ** 2);
   return weight * bySteps + (1 - weight) * byHistory;
 };
 
@@ -98,6 +112,8 @@ interface Sums {
   doneMs: number;
   leftMs: number;
   variance: number;
+  /** The most that is left of a node at work. */
+  longest: number;
   /** Nodes, at work or to come, that could take any time. */
   unknown: number;
 }
@@ -116,6 +132,7 @@ const addRun = (sums: Sums, run: NodeRun, expected: Expectation | undefined, now
   }
   const deviation = expected?.deviation ?? (left + elapsed) * STEP_DEVIATION;
   sums.leftMs += left;
+  sums.longest = Math.max(sums.longest, left);
   sums.variance += (deviation * (left / Math.max(left + elapsed, 1))) ** 2;
 };
 
@@ -143,7 +160,7 @@ export const estimateOf = (job: Job, now: number): Estimate | undefined => {
   const times = ids.flatMap((id) => expect(id)?.ms ?? []);
   const total = times.reduce((sum, ms) => sum + ms, 0);
   const pace = paceOf(job, expect, total, now);
-  const sums: Sums = { doneMs: 0, leftMs: 0, variance: 0, unknown: 0 };
+  const sums: Sums = { doneMs: 0, leftMs: 0, variance: 0, longest: 0, unknown: 0 };
   for (const id of ids) {
     const run = job.nodes.get(id);
     if (run === undefined) addComing(sums, expect(id), pace);
@@ -151,8 +168,14 @@ export const estimateOf = (job: Job, now: number): Estimate | undefined => {
   }
   // A node of which nothing is known weighs as much as the others do on average, and no time is given.
   const average = times.length === 0 ? 1 : total / times.length;
-  const { doneMs, leftMs, variance, unknown } = sums;
-  return { doneMs, leftMs: leftMs + unknown * average, variance, known: unknown === 0 };
+  const { doneMs, variance, unknown, longest } = sums;
+  const leftMs = sums.leftMs + unknown * average;
+  const { wall } = job.expectations;
+  if (wall >= PARALLEL_BELOW)
+    return { doneMs, leftMs, variance, leftWallMs: leftMs * wall, known: unknown === 0 };
+  const passed = now - (job.startedAt ?? now);
+  const leftWallMs = Math.max(longest, (doneMs + leftMs) * wall - passed);
+  return { doneMs: passed, leftMs: leftWallMs, variance, leftWallMs, known: unknown === 0 };
 };
 
 /** 0–100. */
@@ -200,9 +223,8 @@ const etaBySteps = (job: Job, now: number): Eta | null => {
 /** Until the end of the attempt; null while neither history nor steps tell. */
 export const etaOf = (job: Job, now: number, estimate = estimateOf(job, now)): Eta | null => {
   if (estimate === undefined || !estimate.known) return etaBySteps(job, now);
-  const wall = job.expectations?.wall ?? 1;
-  const left = estimate.leftMs * wall;
-  const own = FOUR_OF_FIVE * wall * Math.sqrt(estimate.variance);
+  const left = estimate.leftWallMs;
+  const own = FOUR_OF_FIVE * Math.sqrt(estimate.variance);
   const half = Math.max(own + COMMON_DEVIATION * left, LEAST_HALF_MS);
   return etaBetween(left - half, left + half);
 };

@@ -36,7 +36,7 @@ export const LIMITS = {
   /** How long an event may wait for the frame that completes its news. */
   settleMs: 250,
   /** Bounds of the time after which a job of known times tells its progress unasked. */
-  quietLeastMs: 2000,
+  quietLeastMs: 1000,
   quietMostMs: 15_000,
   queueSpacingMs: 250,
   statusQueueSpacingMs: 1000,
