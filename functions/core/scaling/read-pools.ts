@@ -1,6 +1,6 @@
 /** Reads everything that a pass decides on, in the order that makes it safe. */
 import type { Worker } from '../worker.ts';
-import type { PoolView } from './decide-scaling.ts';
+import type { PoolView } from './pool-view.ts';
 import { groupByUser, heldMsOf, shareOut } from './demand.ts';
 import { launchEntries, type PoolConfig } from './pool-config.ts';
 import type { Instance, PoolState, ScalingDependencies } from './ports.ts';

@@ -1,7 +1,8 @@
 /** One pass over all pools: read, put what was heard into the rows, decide, act. */
 import { PipelineError } from '../errors.ts';
 import { committedToday } from './budget.ts';
-import { decideScaling, type ScalingAction } from './decide-scaling.ts';
+import { decideScaling } from './decide-scaling.ts';
+import type { ScalingAction } from './pool-view.ts';
 import { launchInstance, newInstance } from './launch-instance.ts';
 import { launchEntries, type PoolConfig } from './pool-config.ts';
 import type { EndReason, Instance, InstanceCondition, InstancePatch, ScalingDependencies } from './ports.ts';
