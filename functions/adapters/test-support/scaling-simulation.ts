@@ -3,21 +3,15 @@
  * dispatcher are simulated. The same input gives the same result.
  */
 import type { QueueEntry, UserShare } from '../../core/ports.ts';
-import type { ProviderInstance, WorkerProvider } from '../../core/providers/worker-provider.ts';
+import type { WorkerProvider } from '../../core/providers/worker-provider.ts';
 import { launchEntries, type PoolConfig } from '../../core/scaling/pool-config.ts';
 import type { ScalingDependencies } from '../../core/scaling/ports.ts';
 import { scalePools } from '../../core/scaling/scale-pools.ts';
 import { createCountingIds, createSilentLogger, uuidOf } from '../../core/test-support/fixtures.ts';
-import type { Worker } from '../../core/worker.ts';
 import { createFakeInstanceStore } from '../dynamodb/instance-store.fake.ts';
+import { createPods, type Pods, type SimulatedTask, type WaitingTask } from './simulated-pods.ts';
 
-export interface SimulatedTask {
-  /** Seconds from the start. */
-  readonly at: number;
-  /** Seconds that it takes a worker. */
-  readonly seconds: number;
-  readonly userId: string;
-}
+export type { SimulatedTask } from './simulated-pods.ts';
 
 export interface SimulationOptions {
   /** By `at`. */
@@ -52,248 +46,157 @@ export interface SimulationResult {
   readonly maxWorkers: number;
 }
 
-interface Running {
-  readonly task: SimulatedTask;
-  readonly jobId: string;
-  readonly assignedAt: number;
-  /** Seconds from the start; null while another runs before it. */
-  startedAt: number | null;
+/** What has become of the load so far. */
+interface Progress {
+  second: number;
+  done: number;
+  interrupted: number;
+  launches: number;
+  paidSeconds: number;
+  busySeconds: number;
+  readonly pending: WaitingTask[];
+  readonly averages: Map<string, number>;
+  readonly waits: number[];
+  readonly changes: { at: number; code: string }[];
 }
 
-interface Pod {
-  readonly workerId: string;
-  readonly instance: ProviderInstance;
-  readonly launchedAt: number;
-  readonly readyAt: number;
-  readonly held: Running[];
-  lastAssignedAt: number | null;
-  draining: boolean;
+interface World {
+  readonly options: SimulationOptions;
+  readonly start: number;
+  readonly progress: Progress;
+  readonly pods: Pods;
 }
 
 const STAGE = 'bench';
 const HISTORY_WEIGHT = 0.3;
 
-export const simulateScaling = async (options: SimulationOptions): Promise<SimulationResult> => {
-  const { tasks, seconds, workers, pricePerHour, prefetchDepth } = options;
-  const start = options.start ?? Date.parse('2026-11-22T00:00:00.000Z');
-  const pods = new Map<string, Pod>();
-  const pending: { readonly task: SimulatedTask; readonly jobId: string }[] = [];
-  const averages = new Map<string, number>();
-  const waits: number[] = [];
-  let second = 0;
-  let paidSeconds = 0;
-  let busySeconds = 0;
-  let launches = 0;
-  let interrupted = 0;
-  let maxWorkers = 0;
-  let done = 0;
+const isoAt = ({ start }: Pick<World, 'start'>, second: number): string =>
+  new Date(start + second * 1000).toISOString();
 
-  const isoAt = (at: number): string => new Date(start + at * 1000).toISOString();
-  const clock: ScalingDependencies['clock'] = {
-    now: () => start + second * 1000,
-    sleep: async () => undefined,
-  };
+const lose = ({ progress }: World, tasks: readonly WaitingTask[]): void => {
+  progress.interrupted += tasks.length;
+  progress.pending.unshift(...tasks);
+};
 
-  const addPod = (instance: ProviderInstance, boot: number): void => {
-    const { workerId } = instance;
-    pods.set(workerId, {
-      workerId,
-      instance,
-      launchedAt: second,
-      readyAt: second + boot,
-      held: [],
-      lastAssignedAt: null,
-      draining: false,
-    });
-    maxWorkers = Math.max(maxWorkers, pods.size);
-  };
-  const instanceOf = (workerId: string, pool: string, leaseUntil: string): ProviderInstance => ({
-    instanceId: `i-${workerId}`,
-    provider: 'novita',
-    pool,
-    workerId,
-    state: 'running',
-    launchedAt: isoAt(second),
-    leaseUntil,
-    pricePerHour,
-    address: null,
-  });
-  const removePod = (pod: Pod): void => {
-    pods.delete(pod.workerId);
-    for (const { task, jobId } of pod.held) {
-      interrupted += 1;
-      pending.unshift({ task, jobId });
-    }
-  };
-  const podOf = (instanceId: string): Pod | undefined =>
-    [...pods.values()].find(({ instance }) => instance.instanceId === instanceId);
-
-  const provider: WorkerProvider = {
+/** The pods as a provider has them. */
+const providerOf = (world: World): WorkerProvider => {
+  const { pods, progress, options } = world;
+  return {
     name: 'novita',
-    launch: async ({ workerId, pool, leaseUntil }) => {
-      launches += 1;
-      const instance = instanceOf(workerId, pool, leaseUntil);
-      addPod(instance, options.bootSeconds());
-      return { kind: 'launched', instance };
+    launch: async (request) => {
+      progress.launches += 1;
+      return { kind: 'launched', instance: pods.add(request, options.bootSeconds()) };
     },
     get: async (instanceId) => {
-      const pod = podOf(instanceId);
-      return pod === undefined ? { kind: 'absent' } : { kind: 'found', instance: pod.instance };
+      const instance = pods.instances().find((each) => each.instanceId === instanceId);
+      return instance === undefined ? { kind: 'absent' } : { kind: 'found', instance };
     },
-    list: async () => ({ kind: 'listed', instances: [...pods.values()].map(({ instance }) => instance) }),
+    list: async () => ({ kind: 'listed', instances: pods.instances() }),
     terminate: async (instanceId) => {
-      const pod = podOf(instanceId);
-      if (pod === undefined) return { kind: 'absent' };
-      removePod(pod);
+      const lost = pods.remove(instanceId);
+      if (lost === undefined) return { kind: 'absent' };
+      lose(world, lost);
       return { kind: 'terminated' };
     },
     logs: async () => ({ kind: 'unsupported' }),
     products: async () => ({ kind: 'products', products: [] }),
   };
+};
 
-  const isReady = (pod: Pod): boolean => second >= pod.readyAt;
-  const workerOf = (pod: Pod): Worker => ({
-    workerId: pod.workerId,
-    clientId: pod.workerId,
-    endpoint: 'http://10.0.0.1:8188',
-    condition: pod.draining ? 'draining' : 'ready',
-    held: pod.held.map(({ jobId, task, assignedAt }) => ({
+const sharesOf = ({ options, progress }: World): readonly UserShare[] =>
+  [...new Set(options.tasks.map(({ userId }) => userId))].map((userId) => ({
+    userId,
+    waitingStamp: 'stamp',
+    paused: false,
+    finishMs: 0,
+    startMs: 0,
+    averageMs: progress.averages.get(userId) ?? null,
+    active: [],
+  }));
+
+const queueOf = (world: World, userId: string): readonly QueueEntry[] =>
+  world.progress.pending
+    .filter(({ task }) => task.userId === userId)
+    .map(({ task, jobId }) => ({
       jobId,
-      attempt: 1,
-      userId: task.userId,
-      assignedAt: isoAt(assignedAt),
-    })),
-    lastAssignedAt: pod.lastAssignedAt === null ? null : isoAt(pod.lastAssignedAt),
-    bootId: pod.workerId,
-    monitorSequence: 1,
-    comfyuiVersion: null,
-    registeredAt: isoAt(pod.readyAt),
-    lastSeenAt: isoAt(second),
-    avoidUntil: null,
-    quarantined: false,
-    tags: [],
-    catalogueHash: null,
-  });
-  const registered = (): readonly Worker[] => [...pods.values()].filter(isReady).map(workerOf);
+      userId,
+      priority: 5,
+      queuedAt: isoAt(world, task.at),
+      notBefore: null,
+      needs: { classes: [], models: [], tags: [] },
+    }));
 
-  const changes: { at: number; code: string }[] = [];
-  const silent = createSilentLogger();
-  const dependenciesOf = (pool: PoolConfig): ScalingDependencies => ({
+const TOLD: readonly string[] = ['scaling.launched', 'scaling.draining'];
+
+const dependenciesOf = (pool: PoolConfig, world: World): ScalingDependencies => {
+  const { pods, progress, start } = world;
+  const provider = providerOf(world);
+  const clock = { now: () => start + progress.second * 1000, sleep: async () => undefined };
+  const note = (code: string): void => {
+    if (TOLD.includes(code)) progress.changes.push({ at: progress.second, code });
+  };
+  return {
     pools: [pool],
     providers: new Map([[pool.name, new Map(launchEntries(pool).map(({ id }) => [id, provider]))]]),
     stage: STAGE,
     instances: createFakeInstanceStore({ clock }),
-    shares: {
-      list: async () => ({
-        paused: false,
-        users: [...new Set(tasks.map(({ userId }) => userId))].map((userId): UserShare => ({
-          userId,
-          waitingStamp: 'stamp',
-          paused: false,
-          finishMs: 0,
-          startMs: 0,
-          averageMs: averages.get(userId) ?? null,
-          active: [],
-        })),
-      }),
-    },
-    queue: {
-      list: async (userId, limit) =>
-        pending
-          .filter(({ task }) => task.userId === userId)
-          .slice(0, limit)
-          .map(({ task, jobId }): QueueEntry => ({
-            jobId,
-            userId,
-            priority: 5,
-            queuedAt: isoAt(task.at),
-            notBefore: null,
-            needs: { classes: [], models: [], tags: [] },
-          })),
-    },
+    shares: { list: async () => ({ paused: false, users: sharesOf(world) }) },
+    queue: { list: async (userId, limit) => queueOf(world, userId).slice(0, limit) },
     workers: {
-      list: async () => registered(),
-      get: async (workerId) => registered().find((worker) => worker.workerId === workerId),
-      setDraining: async (workerId, draining) => {
-        const pod = pods.get(workerId);
-        if (pod === undefined || !isReady(pod)) return false;
-        pod.draining = draining;
-        return true;
-      },
+      list: async () => pods.workers(),
+      get: async (workerId) => pods.workers().find((worker) => worker.workerId === workerId),
+      setDraining: async (workerId, draining) => pods.setDraining(workerId, draining),
     },
     catalogues: { get: async () => undefined },
     secrets: async () => ({}),
     clock,
     ids: createCountingIds(),
-    logger: {
-      ...silent,
-      info: (code) => {
-        if (code === 'scaling.launched' || code === 'scaling.draining') changes.push({ at: second, code });
-      },
-    },
+    logger: { ...createSilentLogger(), info: note },
     maxRunningPerUser: 1000,
-    monitor: { eventBusName: 'bench', region: 'eu-west-1' },
-  });
-
-  /** Fewest held first, then the one that was given nothing for longest: as the dispatcher chooses. */
-  const choose = (): Pod | undefined =>
-    [...pods.values()]
-      .filter((pod) => isReady(pod) && !pod.draining && pod.held.length <= prefetchDepth)
-      .sort(
-        (a, b) => a.held.length - b.held.length || (a.lastAssignedAt ?? -1) - (b.lastAssignedAt ?? -1),
-      )[0];
-
-  const finish = (pod: Pod): void => {
-    const [first] = pod.held;
-    if (first === undefined || first.startedAt === null) return;
-    if (second - first.startedAt < first.task.seconds) return;
-    pod.held.shift();
-    done += 1;
-    const { userId, seconds: took } = first.task;
-    const average = averages.get(userId);
-    const took_ms = took * 1000;
-    averages.set(userId, average === undefined ? took_ms : average + HISTORY_WEIGHT * (took_ms - average));
+    monitor: { eventBusName: STAGE, region: 'eu-west-1' },
   };
-  const begin = (pod: Pod): void => {
-    const [first] = pod.held;
-    if (first === undefined || first.startedAt !== null) return;
-    first.startedAt = second;
-    waits.push(second - first.task.at);
-  };
-  const dispatch = (): void => {
-    while (pending.length > 0) {
-      const pod = choose();
-      const next = pod === undefined ? undefined : pending.shift();
-      if (pod === undefined || next === undefined) return;
-      pod.held.push({ ...next, assignedAt: second, startedAt: null });
-      pod.lastAssignedAt = second;
-      begin(pod);
-    }
-  };
+};
 
-  if (typeof workers === 'number')
-    for (let at = 0; at < workers; at += 1)
-      addPod(instanceOf(`fixed-${at}`, 'fixed', isoAt(seconds * 100)), 0);
-  const deps = typeof workers === 'number' ? undefined : dependenciesOf(workers);
-  let arrived = 0;
-  for (; second < seconds || done < tasks.length; second += 1) {
-    if (second > seconds * 20) throw new Error('the tasks are never done');
-    for (const pod of pods.values()) {
-      finish(pod);
-      begin(pod);
-    }
-    for (let next = tasks[arrived]; next !== undefined && next.at <= second; next = tasks[arrived]) {
-      arrived += 1;
-      pending.push({ task: next, jobId: uuidOf(arrived) });
-    }
-    dispatch();
-    if (deps !== undefined && second % 60 === 0) await scalePools(deps);
-    for (const pod of pods.values()) {
-      paidSeconds += 1;
-      if (pod.held.length > 0) busySeconds += 1;
-    }
+const noteDone = ({ progress }: World, { userId, seconds }: SimulatedTask): void => {
+  progress.done += 1;
+  const took = seconds * 1000;
+  const average = progress.averages.get(userId) ?? took;
+  progress.averages.set(userId, average + HISTORY_WEIGHT * (took - average));
+};
+
+const dispatch = ({ progress, pods, options }: World): void => {
+  for (let next = progress.pending[0]; next !== undefined; next = progress.pending[0]) {
+    if (!pods.give(next, options.prefetchDepth)) return;
+    progress.pending.shift();
   }
-  const price = pricePerHour / 3600;
+};
+
+const begin = (options: SimulationOptions): World => {
+  const progress: Progress = {
+    second: 0,
+    done: 0,
+    interrupted: 0,
+    launches: 0,
+    paidSeconds: 0,
+    busySeconds: 0,
+    pending: [],
+    averages: new Map(),
+    waits: [],
+    changes: [],
+  };
+  const start = options.start ?? Date.parse('2026-11-22T00:00:00.000Z');
+  const { pricePerHour, workers, seconds } = options;
+  const pods = createPods({ start, pricePerHour, second: () => progress.second });
+  const world = { options, start, progress, pods };
+  const fixed = typeof workers === 'number' ? workers : 0;
+  const leaseUntil = isoAt(world, seconds * 100);
+  for (let at = 0; at < fixed; at += 1) pods.add({ workerId: `fixed-${at}`, pool: 'fixed', leaseUntil }, 0);
+  return world;
+};
+
+const resultOf = ({ progress, options, pods }: World): SimulationResult => {
+  const { paidSeconds, busySeconds, waits, launches, changes, interrupted } = progress;
+  const price = options.pricePerHour / 3600;
   return {
     costUsd: paidSeconds * price,
     idleCostUsd: (paidSeconds - busySeconds) * price,
@@ -302,6 +205,28 @@ export const simulateScaling = async (options: SimulationOptions): Promise<Simul
     launches,
     changes,
     interrupted,
-    maxWorkers,
+    maxWorkers: pods.most(),
   };
+};
+
+export const simulateScaling = async (options: SimulationOptions): Promise<SimulationResult> => {
+  const { tasks, seconds, workers } = options;
+  const world = begin(options);
+  const { progress, pods } = world;
+  const deps = typeof workers === 'number' ? undefined : dependenciesOf(workers, world);
+  let arrived = 0;
+  for (; progress.second < seconds || progress.done < tasks.length; progress.second += 1) {
+    if (progress.second > seconds * 20) throw new Error('the tasks are never done');
+    for (const task of pods.finish()) noteDone(world, task);
+    for (let next = tasks[arrived]; next !== undefined && next.at <= progress.second; next = tasks[arrived]) {
+      arrived += 1;
+      progress.pending.push({ task: next, jobId: uuidOf(arrived) });
+    }
+    dispatch(world);
+    for (const task of pods.begin()) progress.waits.push(progress.second - task.at);
+    if (deps !== undefined && progress.second % 60 === 0) await scalePools(deps);
+    progress.paidSeconds += pods.instances().length;
+    progress.busySeconds += pods.busy();
+  }
+  return resultOf(world);
 };

@@ -58,7 +58,7 @@ describe('what is wrong is told in one line each, naming the field', () => {
   test.each([
     ['no JSON', undefined, 'WORKER_POOLS: must be a JSON list of pools'],
     ['no list', { name: 'gpu' }, 'WORKER_POOLS: must be a JSON list of pools'],
-    ['no name', [{ ...pool(), name: undefined }], 'WORKER_POOLS[0].name: is not set'],
+    ['no name', [{ ...pool(), name: undefined }], 'WORKER_POOLS[0].name: is missing, or no text'],
     ['a name that is no name', [pool({ name: 'GPU pool' })], 'WORKER_POOLS[0].name: must be 1–30 of'],
     ['two of one name', [pool(), pool()], 'WORKER_POOLS[1].name: must not be that of [0]'],
     ['min above max', [pool({ min: 5 })], 'WORKER_POOLS[0].min: must be at most max (4)'],

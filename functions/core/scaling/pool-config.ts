@@ -8,11 +8,13 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Each instance is told these by us. */
 const OURS: readonly string[] = ['WORKER_ID', 'WORKER_TAGS', 'EVENTBRIDGE_BUS_NAME', 'AWS_REGION'];
 
-const text = z.string().trim().min(1, 'must not be empty');
+const text = z.string('is missing, or no text').trim().min(1, 'must not be empty');
 const whole = (min: number, max: number) =>
   z.int('must be a whole number').min(min, `must be at least ${min}`).max(max, `must be at most ${max}`);
 const price = z.number().min(0, 'must be at least 0').max(1000, 'must be at most 1000');
-const name = z.string().regex(NAME, 'must be 1–30 of a–z, 0–9 and dash, with no dash at either end');
+const name = z
+  .string('is missing, or no text')
+  .regex(NAME, 'must be 1–30 of a–z, 0–9 and dash, with no dash at either end');
 const variable = z
   .string()
   .regex(VARIABLE, 'must be a name of an environment variable')
@@ -24,7 +26,7 @@ const launchable = {
   /** ComfyUI and its monitor. */
   image: text,
   /** In the provider's words, best first. */
-  products: z.array(text).min(1, 'must name at least one product'),
+  products: z.array(text, 'must be a list of texts').min(1, 'must name at least one product'),
   gpuCount: whole(0, 64).default(1),
   diskGb: whole(1, 10_000).default(50),
   /** Of ComfyUI, in the container. */
@@ -127,7 +129,10 @@ const poolSchema = z
     name,
     /** In order of preference. */
     providers: z
-      .array(entrySchema.transform((entry) => ({ ...entry, id: entry.id ?? entry.provider })))
+      .array(
+        entrySchema.transform((entry) => ({ ...entry, id: entry.id ?? entry.provider })),
+        'must be a list of providers',
+      )
       .min(1, 'must have at least one provider'),
     /** What its workers are tagged with, beside `pool:<name>` and `provider:<name>`. */
     tags: z
@@ -202,8 +207,7 @@ const placeOf = (path: readonly PropertyKey[]): string =>
     'WORKER_POOLS',
   );
 
-const lineOf = ({ path, message }: z.core.$ZodIssue): string =>
-  `${placeOf(path)}: ${message === 'Invalid input: expected string, received undefined' ? 'is not set' : message}`;
+const lineOf = ({ path, message }: z.core.$ZodIssue): string => `${placeOf(path)}: ${message}`;
 
 const parseJson = (raw: string): unknown => {
   try {
