@@ -22,7 +22,7 @@ export interface Estimate {
 /** Half the width of an interval that holds four of five values, in mean absolute deviations of a normal one. */
 const FOUR_OF_FIVE = 1.606;
 /** What all nodes of an attempt have in common (the heat of the card, a neighbour) is not in their own deviations. */
-const COMMON_DEVIATION = 0.06;
+const COMMON_DEVIATION = 0.04;
 const LEAST_HALF_MS = 300;
 /** How far the rate of one step may be off; of more steps, less by their square root. */
 const ONE_STEP_ERROR = 0.25;
@@ -68,7 +68,7 @@ const elapsedOf = (run: NodeRun, now: number): number =>
 
 /** Steps that end far too soon are those of the first pass of several (tiles, for one). */
 const isOnePassOfMany = ({ ms, deviation }: Expectation, totalBySteps: number): boolean =>
-  totalBySteps < Math.min(0.7 * ms, ms - 4 * deviation);
+  totalBySteps < Math.min(0.7 * ms, ms - 2 * deviation);
 
 /** What is left of a node at work; undefined when neither history nor steps tell. */
 const leftOf = (run: NodeRun, expected: Expectation | undefined, now: number): number | undefined => {
@@ -166,10 +166,10 @@ export const estimateOf = (job: Job, now: number): Estimate | undefined => {
     if (run === undefined) addComing(sums, expect(id), pace);
     else addRun(sums, run, expect(id), now);
   }
-  // A node of which nothing is known weighs as much as the others do on average, and no time is given.
-  const average = times.length === 0 ? 1 : total / times.length;
+  // A node of which nothing is known weighs what half of the others do not reach, and no time is given.
+  const usual = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 1;
   const { doneMs, variance, unknown, longest } = sums;
-  const leftMs = sums.leftMs + unknown * average;
+  const leftMs = sums.leftMs + unknown * Math.max(usual, 1);
   const { wall } = job.expectations;
   if (wall >= PARALLEL_BELOW)
     return { doneMs, leftMs, variance, leftWallMs: leftMs * wall, known: unknown === 0 };
