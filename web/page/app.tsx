@@ -1,59 +1,158 @@
-import type { ReactElement } from 'react';
-import type { StoredOutput } from '../../shared-types/index.ts';
-import type { Connection, PipelineClient } from '../client/client-contract.ts';
-import { GenerateClient } from '../react/generate-client.tsx';
-import type { GenerationStatus } from '../react/generation-store.ts';
-import { OutputView } from '../react/output-view.tsx';
-import { useGeneration } from '../react/use-generation.ts';
-import { useGallery } from './gallery.ts';
-import { WorkflowForm } from './workflow-form.tsx';
+/** The shell: header, views, and what they share. */
+import {
+  lazy,
+  Suspense,
+  useCallback,
+  useEffect,
+  useMemo,
+  useState,
+  type Dispatch,
+  type ReactElement,
+  type SetStateAction,
+} from 'react';
+import { useGeneration, type Generation } from '../react/use-generation.ts';
+import { ApiKeyPanel } from './api-key-panel.tsx';
+import { messageOf } from './api/pipeline-error.ts';
+import { CreateView } from './create/create-view.tsx';
+import { draftOf, firstDraft, keepDraft, restoredDraft, workflowIdOf, type Draft } from './create/draft.ts';
+import { useFileDrop } from './create/use-file-drop.ts';
+import { Header } from './header.tsx';
+import { ActionsContext, ServicesContext, type PageActions, type PageServices } from './page-services.ts';
+import { goTo, useRoute, type Route } from './routing.ts';
+import { Toasts, useToasts } from './ui/toasts.tsx';
+import { readWorkflowFile } from './workflow/read-workflow.ts';
 
-const CONNECTIONS: Readonly<Record<Connection, string>> = {
-  idle: 'Not connected',
-  connecting: 'Connecting',
-  open: 'Live',
-  reconnecting: 'Reconnecting',
-  polling: 'Polling',
-  closed: 'Closed',
+const JobView = lazy(async () => ({ default: (await import('./job/job-view.tsx')).JobView }));
+const GalleryView = lazy(async () => ({ default: (await import('./gallery/gallery-view.tsx')).GalleryView }));
+const WorkersView = lazy(async () => ({ default: (await import('./workers/workers-view.tsx')).WorkersView }));
+const EventsView = lazy(async () => ({ default: (await import('./events/events-view.tsx')).EventsView }));
+
+const usePageActions = (
+  { api, jobs }: PageServices,
+  say: (line: string) => void,
+  setDraft: (draft: Draft) => void,
+): PageActions =>
+  useMemo(() => {
+    const told = async (act: () => Promise<void>): Promise<void> => {
+      try {
+        await act();
+      } catch (error) {
+        say(messageOf(error));
+      }
+    };
+    return {
+      say,
+      cancel: (id) =>
+        told(async () => {
+          await jobs.cancel(id);
+          say('The job is being cancelled');
+        }),
+      retry: (id) =>
+        told(async () => {
+          goTo({ view: 'job', jobId: await jobs.retry(id) });
+          say('Queued again as a new job');
+        }),
+      reuse: ({ id }) =>
+        told(async () => {
+          const task = await api.getTask(id);
+          setDraft(
+            draftOf(task.workflowId, await api.getPayload(task), { origin: `from job ${id.slice(0, 8)}` }),
+          );
+          goTo({ view: 'create' });
+          say('The form holds the settings of that job');
+        }),
+    };
+  }, [api, jobs, say, setDraft]);
+
+/** A dropped or chosen file becomes the draft; what it is not is said. */
+const useOpenFile = (setDraft: (draft: Draft) => void, setProblem: (line: string) => void) =>
+  useCallback(
+    (file: File): void => {
+      void readWorkflowFile(file).then((reading) => {
+        setProblem(reading.kind === 'refused' ? `${file.name}: ${reading.message}` : '');
+        goTo({ view: 'create' });
+        if (reading.kind === 'workflow')
+          setDraft(draftOf(workflowIdOf(file.name), reading.text, { origin: 'file' }));
+      });
+    },
+    [setDraft, setProblem],
+  );
+
+const useDraft = (): readonly [Draft, Dispatch<SetStateAction<Draft>>] => {
+  const [draft, setDraft] = useState(() => restoredDraft() ?? firstDraft());
+  useEffect(() => keepDraft(draft), [draft]);
+  return [draft, setDraft];
 };
 
-const isBusy = (status: GenerationStatus): boolean =>
-  status !== 'idle' && status !== 'completed' && status !== 'failed' && status !== 'cancelled';
+interface ViewProps {
+  readonly route: Route;
+  readonly draft: Draft;
+  readonly setDraft: (draft: Draft) => void;
+  readonly onFile: (file: File) => void;
+  readonly generation: Generation;
+}
 
-const Gallery = ({ outputs }: { outputs: readonly StoredOutput[] }): ReactElement | null =>
-  outputs.length === 0 ? null : (
-    <section className="gallery" aria-label="Earlier in this session">
-      <h2>Earlier in this session</h2>
-      <div className="gallery-grid">
-        {outputs.map((output) => (
-          <OutputView key={output.outputId} output={output} testId="gallery-picture" />
-        ))}
-      </div>
-    </section>
-  );
+const View = ({ route, draft, setDraft, onFile, generation }: ViewProps): ReactElement => {
+  switch (route.view) {
+    case 'job':
+      return <JobView key={route.jobId} jobId={route.jobId} />;
+    case 'gallery':
+      return <GalleryView />;
+    case 'workers':
+      return <WorkersView />;
+    case 'events':
+      return <EventsView />;
+    default:
+      return <CreateView draft={draft} onDraft={setDraft} onFile={onFile} generation={generation} />;
+  }
+};
 
-export const App = ({ client }: { readonly client: PipelineClient }): ReactElement => {
-  const generation = useGeneration({ client });
-  const gallery = useGallery(generation);
-  const { status, connection, images } = generation;
-  const shown = new Set(images.map(({ outputId }) => outputId));
+export interface AppProps {
+  readonly services: PageServices;
+  /** The last answer was 401. */
+  readonly needsKey: boolean;
+  readonly onKey: (key: string) => void;
+}
+
+export const App = ({ services, needsKey, onKey }: AppProps): ReactElement => {
+  const route = useRoute();
+  const generation = useGeneration({ client: services.client });
+  const [draft, setDraft] = useDraft();
+  const [problem, setProblem] = useState('');
+  const { toasts, say } = useToasts();
+  const actions = usePageActions(services, say, setDraft);
+  const openFile = useOpenFile(setDraft, setProblem);
+  const dropping = useFileDrop(openFile);
   return (
-    <main>
-      <header className="top">
-        <div>
-          <h1>ComfyUI pipeline</h1>
-          <p>Submit a workflow and watch every node as it runs.</p>
-        </div>
-        <span className="connection" data-testid="connection" data-state={connection} role="status">
-          {CONNECTIONS[connection]}
-        </span>
-      </header>
-      <div className="work">
-        <WorkflowForm busy={isBusy(status)} onSubmit={(submission) => void generation.generate(submission)} />
-        {status === 'idle' && <p className="empty">Progress and pictures appear here.</p>}
-        <GenerateClient generation={generation} />
-      </div>
-      <Gallery outputs={gallery.filter(({ outputId }) => !shown.has(outputId))} />
-    </main>
+    <ServicesContext value={services}>
+      <ActionsContext value={actions}>
+        <a className="skip-link" href="#main" onClick={(event) => skipToMain(event)}>
+          Skip to content
+        </a>
+        <Header route={route} connection={generation.connection} />
+        <main id="main" tabIndex={-1}>
+          {needsKey && <ApiKeyPanel onKey={onKey} />}
+          {problem !== '' && (
+            <div className="alert alert-row" role="alert" data-testid="file-problem">
+              <p>{problem}</p>
+              <button type="button" className="button" onClick={() => setProblem('')}>
+                Dismiss
+              </button>
+            </div>
+          )}
+          <Suspense fallback={<p className="empty">Loading…</p>}>
+            <View {...{ route, draft, setDraft, generation }} onFile={openFile} />
+          </Suspense>
+        </main>
+        {dropping && <div className="drop-hint">Drop the workflow: JSON or PNG</div>}
+        <Toasts toasts={toasts} />
+      </ActionsContext>
+    </ServicesContext>
   );
+};
+
+/** The address is the route's, so the link moves the focus by itself. */
+const skipToMain = (event: { preventDefault(): void }): void => {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
 };

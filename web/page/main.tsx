@@ -1,23 +1,21 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { createPipelineClient } from '../client/pipeline-client.ts';
-import { ticketsFrom } from '../client/tickets.ts';
 import '../react/generate-client.css';
-import { App } from './app.tsx';
 import { loadPageConfig } from './page-config.ts';
+import { Root } from './root.tsx';
 import './styles.css';
+import { applyTheme } from './theme.ts';
 
 const start = async (place: HTMLElement): Promise<void> => {
   const config = await loadPageConfig(fetch);
-  const client = createPipelineClient({ ...config, ticket: ticketsFrom(config) });
-  window.addEventListener('online', () => client.reconnectNow());
   createRoot(place).render(
     <StrictMode>
-      <App client={client} />
+      <Root config={config} />
     </StrictMode>,
   );
 };
 
+applyTheme();
 const place = document.getElementById('app');
 if (place !== null) {
   start(place).catch((error: unknown) => {

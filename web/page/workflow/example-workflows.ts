@@ -1,8 +1,8 @@
 /** Workflows to begin with, as text: parsing would round the digits of their seeds. */
-import animated from './workflows/animated_v1.json?raw';
-import imageBatch from './workflows/image_batch_v1.json?raw';
-import textToImage from './workflows/text_to_image_v1.json?raw';
-import upscale from './workflows/upscale_v1.json?raw';
+import animated from './examples/animated_v1.json?raw';
+import imageBatch from './examples/image_batch_v1.json?raw';
+import textToImage from './examples/text_to_image_v1.json?raw';
+import upscale from './examples/upscale_v1.json?raw';
 
 export interface ExampleWorkflow {
   readonly id: string;

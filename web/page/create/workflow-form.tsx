@@ -1,0 +1,135 @@
+/** The workflow's parameters as a form. */
+import { useMemo, useState, type FormEvent, type ReactElement } from 'react';
+import type { ApiError, NodeProblem } from '../api/pipeline-error.ts';
+import {
+  findParameters,
+  type NodeInputs,
+  type Parameter,
+  type WorkflowForm,
+} from '../workflow/find-parameters.ts';
+import {
+  addressOf,
+  allValid,
+  fileInputs,
+  filledWorkflow,
+  isValid,
+  shownValue,
+  withTyped,
+  type ChosenFile,
+} from '../workflow/form-values.ts';
+import type { Submission } from '../api/pipeline-api.ts';
+import type { Draft } from './draft.ts';
+import { Field } from './field.tsx';
+import { FileField } from './file-field.tsx';
+import { RefusalPanel } from './refusal-panel.tsx';
+import { WorkflowPicker } from './workflow-picker.tsx';
+
+export interface WorkflowFormProps {
+  readonly draft: Draft;
+  readonly onDraft: (draft: Draft) => void;
+  readonly onFile: (file: File) => void;
+  readonly submitting: boolean;
+  /** Of the last submission. */
+  readonly refusal: ApiError | undefined;
+  readonly onSubmit: (submission: Submission) => void;
+}
+
+const FILE_KINDS: readonly string[] = ['image', 'audio', 'video'];
+
+const problemsAt = (problems: readonly NodeProblem[], { paths }: Parameter): readonly NodeProblem[] =>
+  problems.filter(({ nodeId, input }) => paths.some((path) => path[0] === nodeId && path[2] === input));
+
+interface FieldsProps extends Pick<WorkflowFormProps, 'draft' | 'onDraft'> {
+  readonly parameters: readonly Parameter[];
+  readonly problems: readonly NodeProblem[];
+}
+
+const withFile = (draft: Draft, address: string, file: ChosenFile | undefined): Draft => {
+  const { [address]: _before, ...others } = draft.files;
+  return { ...draft, files: file === undefined ? others : { ...others, [address]: file } };
+};
+
+const Fields = ({ parameters, draft, onDraft, problems }: FieldsProps): ReactElement => (
+  <div className="fields">
+    {parameters.map((parameter) => {
+      const address = addressOf(parameter.paths[0]);
+      const value = shownValue(parameter, draft.typed);
+      const shared = { parameter, value, problems: problemsAt(problems, parameter) };
+      return FILE_KINDS.includes(parameter.kind) ? (
+        <FileField
+          key={parameter.id}
+          {...shared}
+          chosen={draft.files[address]}
+          onChoose={(file) => onDraft(withFile(draft, address, file))}
+        />
+      ) : (
+        <Field
+          key={parameter.id}
+          {...shared}
+          valid={isValid(parameter, draft.typed)}
+          onChange={(typed) => onDraft({ ...draft, typed: withTyped(draft.typed, parameter, typed) })}
+        />
+      );
+    })}
+  </div>
+);
+
+const NodeFields = ({
+  node,
+  ...rest
+}: Omit<FieldsProps, 'parameters'> & { readonly node: NodeInputs }): ReactElement => (
+  <fieldset className="node-fields">
+    <legend>
+      {node.title}{' '}
+      <span className="note">
+        {node.title === node.classType ? node.nodeId : `${node.classType} · ${node.nodeId}`}
+      </span>
+    </legend>
+    <Fields {...rest} parameters={node.inputs} />
+  </fieldset>
+);
+
+/** Fields are only made once it is open: a workflow may have thousands. */
+const AllInputs = ({
+  nodes,
+  ...rest
+}: Omit<FieldsProps, 'parameters'> & { readonly nodes: readonly NodeInputs[] }): ReactElement => {
+  const [open, setOpen] = useState(false);
+  return (
+    <details className="all-inputs" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>All inputs of {nodes.length} nodes</summary>
+      {open && nodes.map((node) => <NodeFields key={node.nodeId} {...rest} node={node} />)}
+    </details>
+  );
+};
+
+/** Where there is nothing to say about a field, it is told above all of them. */
+const elsewhere = (form: WorkflowForm, problems: readonly NodeProblem[]): readonly NodeProblem[] => {
+  const shown = new Set([...form.main].flatMap((parameter) => problemsAt(problems, parameter)));
+  return problems.filter((problem) => !shown.has(problem));
+};
+
+export const WorkflowFormView = (props: WorkflowFormProps): ReactElement => {
+  const { draft, onDraft, onFile, submitting, refusal, onSubmit } = props;
+  const form = useMemo(() => findParameters(draft.text, draft.named), [draft.text, draft.named]);
+  const problems = refusal?.problems ?? [];
+  const ready = allValid(form, draft.typed) && !submitting;
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    if (!ready) return;
+    const payload = filledWorkflow(draft.text, form, draft.typed);
+    onSubmit({ workflowId: draft.workflowId, payload, inputs: fileInputs(draft.files) });
+  };
+  const shared = { draft, onDraft, problems };
+  return (
+    <form className="card workflow-form" onSubmit={submit} noValidate>
+      <WorkflowPicker draft={draft} onDraft={onDraft} onFile={onFile} />
+      <Fields {...shared} parameters={form.main} />
+      <AllInputs {...shared} nodes={form.nodes} />
+      {refusal !== undefined && <RefusalPanel refusal={refusal} problems={elsewhere(form, problems)} />}
+      <button type="submit" className="button button-main" data-testid="generate" disabled={!ready}>
+        {submitting ? 'Submitting…' : 'Generate'}
+      </button>
+    </form>
+  );
+};
