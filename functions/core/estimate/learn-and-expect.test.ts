@@ -1,0 +1,102 @@
+import { describe, expect, test } from '@jest/globals';
+import { expectedOf } from './expectations.ts';
+import { learnClasses, learnWorkflow } from './learn-run.ts';
+import { EMPTY_PROFILE, statTexts, type Profile } from './profile.ts';
+import { shapeOf, type WorkflowShape } from './workflow-shape.ts';
+
+const shape = (steps = 20, prefix = ''): WorkflowShape => {
+  const read = shapeOf({
+    [`${prefix}load`]: { class_type: 'CheckpointLoaderSimple', inputs: { ckpt_name: 'a.safetensors' } },
+    [`${prefix}sample`]: { class_type: 'KSampler', inputs: { model: [`${prefix}load`, 0], steps } },
+    [`${prefix}save`]: { class_type: 'SaveImage', inputs: { images: [`${prefix}sample`, 0] } },
+  });
+  if (read === undefined) throw new Error('no workflow');
+  return read;
+};
+
+const run = (durations: Readonly<Record<string, number>>, totalMs: number | null = null, jobId = 'job') => ({
+  jobId,
+  durations: new Map(Object.entries(durations)),
+  totalMs,
+});
+
+const after = (runs: readonly ReturnType<typeof run>[], of = shape()): Profile =>
+  runs.reduce((profile, each) => learnWorkflow(profile, of, each), EMPTY_PROFILE);
+
+describe('learning', () => {
+  test('follows what is measured, and knows how far it spreads', () => {
+    const steady = after(Array.from({ length: 10 }, () => run({ sample: 4000 })));
+    expect(steady.warm.get('sample')?.mean).toBeCloseTo(200);
+    expect(steady.warm.get('sample')?.deviation).toBeLessThan(20);
+    const faster = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].reduce(
+      (profile) => learnWorkflow(profile, shape(), run({ sample: 2000 })),
+      steady,
+    );
+    expect(faster.warm.get('sample')?.mean).toBeLessThan(125);
+  });
+
+  test('keeps runs that loaded a model apart from those that did not', () => {
+    const profile = after([
+      run({ load: 20_000, sample: 10_000 }),
+      run({ sample: 4000 }),
+      run({ sample: 4000 }),
+    ]);
+    expect(profile.cold.get('sample')?.mean).toBeCloseTo(500);
+    expect(profile.warm.get('sample')?.mean).toBeCloseTo(200);
+    expect(profile.warm.has('load')).toBe(false);
+  });
+
+  test('believes no time that is none, and no node that is not there', () => {
+    const profile = after([run({ sample: Number.NaN, save: -5, load: 1e12, other: 7, __proto__: 3 })]);
+    expect(profile).toMatchObject({ runs: 1 });
+    expect(profile.warm.size + profile.cold.size).toBe(0);
+  });
+
+  test('a profile of any workflow stays below 2 KB, with what takes longest', () => {
+    const nodes = Object.fromEntries(
+      Array.from({ length: 500 }, (_, i) => [
+        `a-long-name-of-a-node-${i}`,
+        { class_type: `Class${i}`, inputs: {} },
+      ]),
+    );
+    const large = shapeOf(nodes);
+    if (large === undefined) throw new Error('no workflow');
+    const times = Object.fromEntries(Object.keys(nodes).map((id, i) => [id, 10 + i]));
+    const profile = learnClasses(learnWorkflow(EMPTY_PROFILE, large, run(times)), large, run(times));
+    const bytes = [profile.warm, profile.cold].map((stats) => JSON.stringify(statTexts(stats)).length);
+    expect(Math.max(...bytes)).toBeLessThanOrEqual(850);
+    const workflow = learnWorkflow(EMPTY_PROFILE, large, run(times));
+    expect([...workflow.warm.keys()][0]).toBe('a-long-name-of-a-node-499');
+    expect(workflow.other?.mean).toBeGreaterThan(100);
+    const expected = expectedOf(large, { profile: workflow, classes: undefined });
+    expect(Buffer.byteLength(JSON.stringify(expected))).toBeLessThan(8192);
+  });
+});
+
+describe('expectations', () => {
+  const profile = after([
+    run({ load: 20_000, sample: 10_000, save: 300 }, 30_600),
+    run({ sample: 4000, save: 300 }, 4400),
+  ]);
+
+  test('scale with the steps, tell cold from warm, and name what loads', () => {
+    const expected = expectedOf(shape(40), { profile, classes: undefined });
+    expect(expected?.nodes).toMatchObject({ sample: [8000, 2000], save: [300, 75] });
+    expect(expected?.cold).toEqual({ sample: [20_000, 5000] });
+    expect(expected?.nodes['load']?.[0]).toBe(20_000);
+    expect(expected?.loads).toEqual(['load']);
+    expect(expected?.wall).toBeCloseTo(1.01, 1);
+  });
+
+  test('of a workflow never seen come from its classes, and are less sure', () => {
+    const classes = learnClasses(EMPTY_PROFILE, shape(), run({ sample: 4000 }));
+    const expected = expectedOf(shape(20, 'x'), { profile: undefined, classes });
+    expect(expected?.nodes).toEqual({ xsample: [4000, 1600] });
+    expect(expected?.wall).toBeUndefined();
+  });
+
+  test('are none where nothing is known', () => {
+    expect(expectedOf(shape(), { profile: undefined, classes: undefined })).toBeUndefined();
+    expect(expectedOf(shape(20, 'x'), { profile, classes: undefined })).toBeUndefined();
+  });
+});
