@@ -1,18 +1,26 @@
 import { describe, expect, test } from '@jest/globals';
 import { renderToString } from 'react-dom/server';
 import { createPipelineClient } from '../client/pipeline-client.ts';
-import type { StoredOutput } from '../../shared-types/index.ts';
+import type { RunningNode, StoredOutput } from '../../shared-types/index.ts';
 import { pushExamples } from '../../shared-types/push-examples.ts';
 import { GenerateClient } from './generate-client.tsx';
 import type { GenerationView } from './generation-store.ts';
 import { safeUrl, sizeText } from './output-view.tsx';
 import { useGeneration, type Generation } from './use-generation.ts';
 
+const sampler = pushExamples.job_progress as unknown as RunningNode;
 const generation = (changes: Partial<GenerationView>): Generation => ({
   status: 'running',
   progress: { percentage: 67.9, step: 15, steps: 20, completedNodes: 4, cachedNodes: 2, totalNodes: 7 },
   currentNode: 'K-Sampler',
   nodeState: 'executing',
+  runningNodes: [sampler],
+  nodes: [],
+  eta: { lowSeconds: 22, highSeconds: 31 },
+  queuePosition: null,
+  preview: null,
+  retries: [],
+  cancelling: false,
   message: 'Generating image using K-Sampler: 15/20 steps (75%)',
   images: [],
   missing: [],
@@ -21,6 +29,8 @@ const generation = (changes: Partial<GenerationView>): Generation => ({
   jobId: 'job',
   generate: () => Promise.resolve(undefined),
   resume: () => undefined,
+  retry: () => Promise.resolve(undefined),
+  cancel: () => Promise.resolve(),
   ...changes,
 });
 const html = (changes: Partial<GenerationView>): string =>
@@ -40,7 +50,10 @@ describe('while it runs', () => {
     expect(page).toContain('4 of 7 nodes (2 cached)');
     expect(page).toMatch(/data-testid="percentage"[^>]*>67%</);
     expect(page).toContain('aria-valuenow="67"');
-    expect(page).toMatch(/aria-live="polite"[^>]*>Generating image using K-Sampler: 15\/20 steps \(75%\)</);
+    expect(page).toMatch(
+      /data-testid="message"[^>]*>Generating image using K-Sampler: 15\/20 steps \(75%\)</,
+    );
+    expect(page).toMatch(/data-testid="eta"[^>]*>about 20–30 s</);
   });
 
   test('99.9% is not yet 100%', () => {
@@ -49,7 +62,9 @@ describe('while it runs', () => {
   });
 
   test('names of nodes are text, never markup', () => {
-    expect(html({ currentNode: '<img src=x onerror=alert(1)>' })).toContain('&lt;img src=x');
+    expect(html({ runningNodes: [{ ...sampler, nodeName: '<img src=x onerror=alert(1)>' }] })).toContain(
+      '&lt;img src=x',
+    );
   });
 
   test('nothing is shown before the first generation', () => {
@@ -59,7 +74,13 @@ describe('while it runs', () => {
 
 describe('a failure', () => {
   test('names the node and says why, as an alert', () => {
-    const error = { message: 'out of memory', nodeName: 'K-Sampler', nodeType: 'KSampler', nodeId: '3' };
+    const error = {
+      message: 'out of memory',
+      nodeName: 'K-Sampler',
+      nodeType: 'KSampler',
+      nodeId: '3',
+      reason: null,
+    };
     const page = html({ status: 'failed', currentNode: '', message: 'out of memory', error });
     expect(page).toMatch(/role="alert"[^>]*data-testid="error"/);
     expect(page).toContain('K-Sampler (KSampler, node 3)');
@@ -68,7 +89,7 @@ describe('a failure', () => {
   });
 
   test('without a node shows the message alone', () => {
-    const error = { message: 'no worker', nodeName: null, nodeType: null, nodeId: null };
+    const error = { message: 'no worker', nodeName: null, nodeType: null, nodeId: null, reason: null };
     expect(html({ status: 'failed', currentNode: '', error })).not.toContain('<strong>');
   });
 });

@@ -1,7 +1,16 @@
 /** Shows a generation while it runs and what came of it. Styles: `generate-client.css` beside it. */
 import type { ReactElement } from 'react';
-import type { GenerationError, GenerationProgress, GenerationStatus } from './generation-store.ts';
+import { Announcement } from './announcement.tsx';
+import {
+  isBusy,
+  type GenerationError,
+  type GenerationProgress,
+  type GenerationStatus,
+} from './generation-view.ts';
+import { FailedTries, NodeHistory } from './node-history.tsx';
 import { OutputView } from './output-view.tsx';
+import { etaText, nodesText, queueText, stepsText, wholePercent } from './progress-text.ts';
+import { Preview, RunningNodes } from './running-nodes.tsx';
 import type { Generation } from './use-generation.ts';
 
 const TITLES: Readonly<Record<GenerationStatus, string>> = {
@@ -17,61 +26,57 @@ const TITLES: Readonly<Record<GenerationStatus, string>> = {
   cancelled: 'Cancelled',
 };
 
-/** Rounded down, so that 100% is only read at the end. */
-const wholePercent = (percentage: number): number => Math.floor(percentage);
-
-const CurrentNode = ({ name, state }: { name: string; state: string }): ReactElement => (
-  <div className="gc-node">
-    <span className="gc-dot" aria-hidden="true" />
-    <div className="gc-node-text">
-      <span className="gc-label">Currently processing</span>
-      <strong data-testid="current-node">{name}</strong>
-    </div>
-    {state !== '' && <span className="gc-chip">{state}</span>}
-  </div>
-);
-
-const stepsText = ({ step, steps }: GenerationProgress): string =>
-  steps > 0 ? `${step}/${steps} steps` : '';
-
-const nodesText = ({ completedNodes, totalNodes, cachedNodes }: GenerationProgress): string => {
-  if (totalNodes === 0) return '';
-  const cached = cachedNodes > 0 ? ` (${cachedNodes} cached)` : '';
-  return `${completedNodes} of ${totalNodes} nodes${cached}`;
+/** What can be done about a failure, where something can. */
+const ADVICE: Readonly<Record<string, string>> = {
+  outOfMemory: 'The GPU ran out of memory: a smaller size or batch may fit.',
+  badWorkflow: 'The workflow does not fit this ComfyUI: check the node and its inputs.',
+  workerLost: 'The worker went away. The same again may succeed.',
+  comfyRestarted: 'ComfyUI restarted. The same again may succeed.',
+  timeout: 'It took longer than it may: allow more time, or ask for less.',
 };
 
-const Figures = ({ progress }: { progress: GenerationProgress }): ReactElement => (
-  <>
-    <span data-testid="percentage" className="gc-percentage">
-      {wholePercent(progress.percentage)}%
-    </span>
-    <span>{stepsText(progress)}</span>
-    <span>{nodesText(progress)}</span>
-  </>
-);
+const Figures = ({ generation }: { readonly generation: Generation }): ReactElement => {
+  const { progress, eta, status } = generation;
+  return (
+    <>
+      <span data-testid="percentage" className="gc-percentage">
+        {wholePercent(progress.percentage)}%
+      </span>
+      <span data-testid="steps">{stepsText(progress)}</span>
+      <span data-testid="nodes">{nodesText(progress)}</span>
+      {isBusy(status) && (
+        <span data-testid="eta" className="gc-eta">
+          {etaText(eta)}
+        </span>
+      )}
+    </>
+  );
+};
 
 interface ProgressBarProps {
   readonly progress: GenerationProgress;
-  readonly busy: boolean;
-  /** Without it the bar has no value, and there are no figures: 0% would be a guess. */
+  readonly waiting: boolean;
+  /** Without it the bar has no value: 0% would be a guess. */
   readonly known: boolean;
 }
 
-const ProgressBar = ({ progress, busy, known }: ProgressBarProps): ReactElement => (
-  <div className="gc-progress">
+const ProgressBar = ({ progress, waiting, known }: ProgressBarProps): ReactElement => {
+  const steps = stepsText(progress);
+  const value = wholePercent(progress.percentage);
+  return (
     <div
-      className={busy ? 'gc-bar gc-bar-busy' : 'gc-bar'}
+      className={waiting ? 'gc-bar gc-bar-busy' : 'gc-bar'}
       role="progressbar"
       aria-label="Progress of the generation"
       aria-valuemin={0}
       aria-valuemax={100}
-      aria-valuenow={known ? wholePercent(progress.percentage) : undefined}
+      aria-valuenow={known ? value : undefined}
+      aria-valuetext={known && steps !== '' ? `${value}%, ${steps}` : undefined}
     >
       <div className="gc-fill" style={{ width: `${progress.percentage}%` }} />
     </div>
-    <div className="gc-figures">{known && <Figures progress={progress} />}</div>
-  </div>
-);
+  );
+};
 
 const nodeText = ({ nodeName, nodeType, nodeId }: GenerationError): string => {
   const name = nodeName ?? nodeType;
@@ -80,17 +85,20 @@ const nodeText = ({ nodeName, nodeType, nodeId }: GenerationError): string => {
   return nodeId === null ? name : `${name} (${type}node ${nodeId})`;
 };
 
-const ErrorPanel = ({ error }: { error: GenerationError }): ReactElement => {
+const ErrorPanel = ({ error }: { readonly error: GenerationError }): ReactElement => {
   const node = nodeText(error);
+  const advice =
+    error.reason !== null && Object.hasOwn(ADVICE, error.reason) ? ADVICE[error.reason] : undefined;
   return (
     <div className="gc-error" role="alert" data-testid="error">
       {node !== '' && <strong>{node}</strong>}
       <span>{error.message}</span>
+      {advice !== undefined && <span className="gc-advice">{advice}</span>}
     </div>
   );
 };
 
-const Outputs = ({ generation }: { generation: Generation }): ReactElement | null => {
+const Outputs = ({ generation }: { readonly generation: Generation }): ReactElement | null => {
   const { images, missing } = generation;
   if (images.length === 0 && missing.length === 0) return null;
   return (
@@ -105,15 +113,56 @@ const Outputs = ({ generation }: { generation: Generation }): ReactElement | nul
   );
 };
 
-const hasBar = (status: GenerationStatus): boolean =>
-  status !== 'idle' && status !== 'failed' && status !== 'cancelled';
+const isWaiting = (status: GenerationStatus): boolean => isBusy(status) && status !== 'running';
+const canRetry = ({ status, jobId }: Generation): boolean =>
+  (status === 'failed' || status === 'cancelled') && jobId !== null;
 
-const isWaiting = (status: GenerationStatus): boolean =>
-  status === 'submitting' ||
-  status === 'resuming' ||
-  status === 'pending' ||
-  status === 'assigned' ||
-  status === 'retrying';
+const Head = ({ generation }: { readonly generation: Generation }): ReactElement => {
+  const { status, message, error, cancelling, cancel, retry, queuePosition } = generation;
+  const place = queueText(queuePosition);
+  return (
+    <div className="gc-head">
+      <h2>{TITLES[status]}</h2>
+      <p className="gc-message" data-testid="message">
+        {error !== null && message === error.message ? '' : message}
+      </p>
+      {place !== '' && (
+        <span className="gc-chip" data-testid="queue-position">
+          {place}
+        </span>
+      )}
+      {isBusy(status) && (
+        <button
+          type="button"
+          className="gc-button"
+          data-testid="cancel"
+          aria-disabled={cancelling}
+          onClick={() => void cancel()}
+        >
+          {cancelling ? 'Cancelling…' : 'Cancel'}
+        </button>
+      )}
+      {canRetry(generation) && (
+        <button type="button" className="gc-button" data-testid="retry" onClick={() => void retry()}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+};
+
+/** Said when the node or the state changes, not at each step. A failure speaks for itself, as an alert. */
+const announcementOf = (generation: Generation): string => {
+  const { status, message, queuePosition, images, runningNodes } = generation;
+  const names = runningNodes.map(({ nodeName }) => nodeName);
+  if (status === 'failed') return '';
+  if (status === 'running')
+    return names.length === 0 ? 'Running' : `Processing ${names.slice(0, 3).join(', ')}`;
+  if (status === 'retrying') return message;
+  if (status === 'completed') return `Finished: ${images.length} output${images.length === 1 ? '' : 's'}`;
+  const place = queueText(queuePosition);
+  return place === '' ? TITLES[status] : place;
+};
 
 export interface GenerateClientProps {
   readonly generation: Generation;
@@ -121,22 +170,25 @@ export interface GenerateClientProps {
 
 /** Nothing at all before the first generation, so that a page may place its own words there. */
 export const GenerateClient = ({ generation }: GenerateClientProps): ReactElement | null => {
-  const { status, currentNode, nodeState, message, error, progress } = generation;
+  const { status, error, progress, preview, runningNodes, nodes, retries } = generation;
   if (status === 'idle') return null;
+  const hasBar = status !== 'failed' && status !== 'cancelled';
   return (
     <section className="gc" data-status={status} aria-label="Generation">
-      <div className="gc-head">
-        <h2>{TITLES[status]}</h2>
-        <p className="gc-message" data-testid="message" aria-live="polite">
-          {error !== null && message === error.message ? '' : message}
-        </p>
-      </div>
-      {currentNode !== '' && <CurrentNode name={currentNode} state={nodeState} />}
-      {hasBar(status) && (
-        <ProgressBar progress={progress} busy={isWaiting(status)} known={status !== 'resuming'} />
+      <Head generation={generation} />
+      <Announcement text={announcementOf(generation)} />
+      <RunningNodes nodes={runningNodes} />
+      {hasBar && (
+        <div className="gc-progress">
+          <ProgressBar progress={progress} waiting={isWaiting(status)} known={status !== 'resuming'} />
+          <div className="gc-figures">{status !== 'resuming' && <Figures generation={generation} />}</div>
+        </div>
       )}
       {error !== null && <ErrorPanel error={error} />}
+      {preview !== null && <Preview preview={preview} />}
       <Outputs generation={generation} />
+      <FailedTries tries={retries} />
+      <NodeHistory nodes={nodes} />
     </section>
   );
 };

@@ -1,60 +1,27 @@
 /** One generation at a time as a store that React (or anything else) can subscribe to. No DOM, no React. */
-import type { StoredOutput } from '../../shared-types/index.ts';
-import type { Connection, PipelineClient } from '../client/client-contract.ts';
-import type { JobState } from '../client/job-model.ts';
-import { isFinished } from '../client/job-model.ts';
+import type { PipelineClient } from '../client/client-contract.ts';
+import { isFinished, type JobState } from '../client/job-model.ts';
 import type { TaskSubmission } from '../client/task-api.ts';
+import {
+  failedTryOf,
+  IDLE,
+  isBusy,
+  refusedView,
+  viewOf,
+  type FailurePolicy,
+  type GenerationView,
+  type NextTry,
+} from './generation-view.ts';
 
-export type GenerationStatus =
-  | 'idle'
-  | 'submitting'
-  /** Taken up again, and nothing heard of it yet: its percentage is not 0 but unknown. */
-  | 'resuming'
-  | 'pending'
-  | 'assigned'
-  | 'running'
-  | 'retrying'
-  | 'completed'
-  | 'failed'
-  | 'cancelled';
-
-export interface GenerationError {
-  readonly message: string;
-  /** The node that failed, where one did. */
-  readonly nodeName: string | null;
-  readonly nodeType: string | null;
-  readonly nodeId: string | null;
-}
-
-export interface GenerationProgress {
-  /** Overall, 0–100, never falling within an attempt. */
-  readonly percentage: number;
-  /** Of the current node. */
-  readonly step: number;
-  /** 0 while no node counts steps. */
-  readonly steps: number;
-  readonly completedNodes: number;
-  readonly cachedNodes: number;
-  /** 0 while unknown. */
-  readonly totalNodes: number;
-}
-
-export interface GenerationView {
-  readonly status: GenerationStatus;
-  readonly progress: GenerationProgress;
-  /** Name of the node at work; empty when there is none. */
-  readonly currentNode: string;
-  /** `executing` or `finished`; empty when there is none. */
-  readonly nodeState: string;
-  readonly message: string;
-  /** All outputs, pictures or not. */
-  readonly images: readonly StoredOutput[];
-  /** File names of outputs that could not be stored. */
-  readonly missing: readonly string[];
-  readonly error: GenerationError | null;
-  readonly connection: Connection;
-  readonly jobId: string | null;
-}
+export type {
+  FailedTry,
+  FailurePolicy,
+  GenerationError,
+  GenerationProgress,
+  GenerationStatus,
+  GenerationView,
+  NextTry,
+} from './generation-view.ts';
 
 export interface GenerationStore {
   readonly subscribe: (listener: () => void) => () => void;
@@ -63,8 +30,14 @@ export interface GenerationStore {
   readonly getServerSnapshot: () => GenerationView;
   /** The job's id, or undefined when the submission failed, which `error` then tells. Never rejects. */
   readonly generate: (submission: TaskSubmission) => Promise<string | undefined>;
+  /** Stops what runs or waits. That it could not be stopped stands in `message`. Never rejects. */
+  readonly cancel: () => Promise<void>;
+  /** Queues the shown, ended job again, as a new one. As `generate` otherwise. */
+  readonly retry: () => Promise<string | undefined>;
   /** Follows a job that runs already. */
   readonly resume: (jobId: string) => void;
+  /** Takes the place of the option `onFailure`. */
+  readonly setOnFailure: (policy: FailurePolicy | undefined) => void;
 }
 
 export type KeyValueStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
@@ -74,83 +47,9 @@ export interface GenerationStoreOptions {
   /** Where the running job is remembered; asked only once somebody subscribes. */
   readonly storage?: (() => KeyValueStorage | undefined) | undefined;
   readonly storageKey?: string | undefined;
+  /** What to try instead when a job fails; after a refresh of the page it is not asked, for the submission is gone. */
+  readonly onFailure?: FailurePolicy | undefined;
 }
-
-const NO_PROGRESS: GenerationProgress = {
-  percentage: 0,
-  step: 0,
-  steps: 0,
-  completedNodes: 0,
-  cachedNodes: 0,
-  totalNodes: 0,
-};
-
-const IDLE: GenerationView = {
-  status: 'idle',
-  progress: NO_PROGRESS,
-  currentNode: '',
-  nodeState: '',
-  message: '',
-  images: [],
-  missing: [],
-  error: null,
-  connection: 'idle',
-  jobId: null,
-};
-
-const statusOf = ({ status, retry }: JobState, before: GenerationStatus): GenerationStatus => {
-  if (status === 'notFound') return 'failed';
-  if (status === 'unknown') return before === 'resuming' ? before : 'pending';
-  return status === 'pending' && retry !== null ? 'retrying' : status;
-};
-
-/** A node that counts no steps reports 1 of 1: nothing worth showing. */
-const stepsOf = (progress: JobState['progress']): Pick<GenerationProgress, 'step' | 'steps'> =>
-  progress !== null && progress.nodeMaxProgress > 1
-    ? { step: progress.nodeProgress, steps: progress.nodeMaxProgress }
-    : { step: 0, steps: 0 };
-
-const progressOf = ({
-  percentage,
-  progress,
-  totalNodes,
-  cachedNodes,
-  status,
-}: JobState): GenerationProgress => ({
-  percentage,
-  totalNodes,
-  cachedNodes,
-  ...stepsOf(status === 'running' ? progress : null),
-  completedNodes: status === 'completed' ? totalNodes : (progress?.completedNodes ?? 0),
-});
-
-const messageOf = ({ message, retry }: JobState): string => {
-  if (retry === null) return message;
-  const wait = retry.delaySeconds === null ? '' : ` in ${Math.ceil(retry.delaySeconds)} s`;
-  return `${message} Trying again${wait} (attempt ${retry.nextAttempt} of ${retry.maxRetries + 1})`.trim();
-};
-
-const viewOf = (job: JobState, connection: Connection, before: GenerationStatus): GenerationView => {
-  const running = job.status === 'running';
-  return {
-    status: statusOf(job, before),
-    progress: progressOf(job),
-    currentNode: (running && job.progress?.nodeName) || '',
-    nodeState: (running && job.progress?.nodeState) || '',
-    message: job.status === 'unknown' ? 'Waiting for news of the job' : messageOf(job),
-    images: job.outputs,
-    missing: job.missingOutputs.map(({ filename }) => filename),
-    error: job.failure,
-    connection,
-    jobId: job.jobId,
-  };
-};
-
-const failedView = (error: unknown): GenerationView => {
-  const message = error instanceof Error ? error.message : String(error);
-  const failure = { message, nodeName: null, nodeType: null, nodeId: null };
-  return { ...IDLE, status: 'failed', message: 'The task was not accepted', error: failure };
-};
 
 /** Storage may be missing, full or forbidden; then a refresh resumes nothing, and all else works. */
 const createMemory = ({ storage, storageKey = 'generation.jobId' }: GenerationStoreOptions) => {
@@ -169,83 +68,185 @@ const createMemory = ({ storage, storageKey = 'generation.jobId' }: GenerationSt
   };
 };
 
-export const createGenerationStore = (options: GenerationStoreOptions): GenerationStore => {
-  const { client } = options;
-  const memory = createMemory(options);
-  const listeners = new Set<() => void>();
-  let view = IDLE;
-  let jobId: string | null = null;
-  let unfollow: (() => void) | undefined;
-  let offConnection: (() => void) | undefined;
+/** What was submitted last, and how often. */
+interface Submitted {
+  readonly submission: TaskSubmission;
+  readonly tries: number;
+}
+
+class Store implements GenerationStore {
+  readonly #client: PipelineClient;
+  #onFailure: FailurePolicy | undefined;
+  readonly #memory;
+  readonly #listeners = new Set<() => void>();
+  #view = IDLE;
+  #jobId: string | null = null;
+  #submitted: Submitted | undefined;
+  #unfollow: (() => void) | undefined;
+  #offConnection: (() => void) | undefined;
   /** Only the newest submission may change what is shown. */
-  let submissions = 0;
+  #turn = 0;
 
-  const show = (next: GenerationView): void => {
-    view = next;
-    for (const listener of listeners) listener();
+  constructor(options: GenerationStoreOptions) {
+    this.#client = options.client;
+    this.#onFailure = options.onFailure;
+    this.#memory = createMemory(options);
+  }
+
+  readonly getSnapshot = (): GenerationView => this.#view;
+  readonly getServerSnapshot = (): GenerationView => IDLE;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    // An own function for each subscription, so that the same listener may come twice.
+    const own = (): void => listener();
+    this.#listeners.add(own);
+    if (this.#listeners.size === 1) this.#start();
+    return () => {
+      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#stop();
+    };
   };
 
-  const onJob = (job: JobState): void => {
-    if (job.jobId !== jobId) return;
-    if (isFinished(job)) memory.clear();
-    show(viewOf(job, client.connection, view.status));
+  readonly generate = (submission: TaskSubmission): Promise<string | undefined> => {
+    this.#begin('Submitting');
+    this.#submitted = { submission, tries: 1 };
+    return this.#accept(() => this.#client.submitTask(submission));
   };
 
-  const attach = (): void => {
-    unfollow?.();
-    unfollow = jobId === null ? undefined : client.follow(jobId, onJob);
+  readonly retry = async (): Promise<string | undefined> => {
+    const jobId = this.#jobId;
+    if (jobId === null || isBusy(this.#view.status)) return undefined;
+    this.#begin('Queueing it again');
+    return this.#accept(() => this.#client.retryTask(jobId));
   };
 
-  const adopt = (next: string, status: GenerationStatus): void => {
-    submissions += 1;
-    jobId = next;
-    memory.write(next);
-    show({ ...IDLE, status, jobId, connection: client.connection });
-    if (listeners.size > 0) attach();
+  readonly resume = (jobId: string): void => {
+    this.#submitted = undefined;
+    this.#turn += 1;
+    this.#show({ ...IDLE, status: 'resuming', connection: this.#client.connection });
+    this.#adopt(jobId);
   };
 
-  const start = (): void => {
-    view = { ...view, connection: client.connection };
-    offConnection = client.onConnection((connection) => show({ ...view, connection }));
-    const remembered = jobId === null && view.status === 'idle' ? memory.read() : null;
-    if (remembered === null || remembered === '') attach();
-    else adopt(remembered, 'resuming');
+  readonly setOnFailure = (policy: FailurePolicy | undefined): void => {
+    this.#onFailure = policy;
   };
 
-  const stop = (): void => {
-    offConnection?.();
-    unfollow?.();
-    offConnection = unfollow = undefined;
+  readonly cancel = async (): Promise<void> => {
+    if (!isBusy(this.#view.status) || this.#view.cancelling) return;
+    this.#show({ ...this.#view, cancelling: true });
+    // Before there is an id, `#accept` cancels once there is.
+    if (this.#jobId !== null) await this.#cancelJob(this.#jobId);
   };
 
-  return {
-    getSnapshot: () => view,
-    getServerSnapshot: () => IDLE,
-    resume: (next) => adopt(next, 'resuming'),
-    subscribe(listener) {
-      // An own function for each subscription, so that the same listener may come twice.
-      const own = (): void => listener();
-      listeners.add(own);
-      if (listeners.size === 1) start();
-      return () => {
-        if (listeners.delete(own) && listeners.size === 0) stop();
-      };
-    },
-    async generate(submission) {
-      submissions += 1;
-      const own = submissions;
-      unfollow?.();
-      unfollow = undefined;
-      jobId = null;
-      show({ ...IDLE, status: 'submitting', message: 'Submitting', connection: client.connection });
-      try {
-        const { id } = await client.submitTask(submission);
-        if (own === submissions) adopt(id, 'pending');
-        return id;
-      } catch (error) {
-        if (own === submissions) show({ ...failedView(error), connection: client.connection });
-        return undefined;
-      }
-    },
-  };
-};
+  #show(next: GenerationView): void {
+    this.#view = next;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #start(): void {
+    this.#view = { ...this.#view, connection: this.#client.connection };
+    this.#offConnection = this.#client.onConnection((connection) =>
+      this.#show({ ...this.#view, connection }),
+    );
+    const remembered =
+      this.#jobId === null && this.#view.status === 'idle' ? (this.#memory.read() ?? '') : '';
+    if (remembered === '') this.#attach();
+    else this.resume(remembered);
+  }
+
+  #stop(): void {
+    this.#offConnection?.();
+    this.#unfollow?.();
+    this.#offConnection = this.#unfollow = undefined;
+  }
+
+  #leaveJob(): void {
+    this.#unfollow?.();
+    this.#unfollow = undefined;
+    this.#jobId = null;
+  }
+
+  #attach(): void {
+    this.#unfollow?.();
+    this.#unfollow =
+      this.#jobId === null ? undefined : this.#client.follow(this.#jobId, (job) => this.#onJob(job));
+  }
+
+  #begin(message: string): void {
+    this.#leaveJob();
+    this.#submitted = undefined;
+    this.#show({ ...IDLE, status: 'submitting', message, connection: this.#client.connection });
+  }
+
+  #adopt(jobId: string): void {
+    this.#jobId = jobId;
+    this.#memory.write(jobId);
+    this.#show({ ...this.#view, jobId });
+    if (this.#listeners.size > 0) this.#attach();
+  }
+
+  async #accept(submit: () => Promise<{ readonly id: string }>): Promise<string | undefined> {
+    this.#turn += 1;
+    const own = this.#turn;
+    try {
+      const { id } = await submit();
+      if (own !== this.#turn) return id;
+      const { cancelling, retries, connection } = this.#view;
+      this.#show({ ...IDLE, status: 'pending', cancelling, retries, connection });
+      this.#adopt(id);
+      if (cancelling) await this.#cancelJob(id);
+      return id;
+    } catch (error) {
+      if (own === this.#turn) this.#show(refusedView(error, this.#view));
+      return undefined;
+    }
+  }
+
+  async #cancelJob(jobId: string): Promise<void> {
+    try {
+      await this.#client.cancelTask(jobId);
+    } catch (error) {
+      if (jobId !== this.#jobId || !isBusy(this.#view.status)) return;
+      const why = error instanceof Error ? error.message : String(error);
+      this.#show({ ...this.#view, cancelling: false, message: `It could not be cancelled: ${why}` });
+    }
+  }
+
+  #onJob(job: JobState): void {
+    if (job.jobId !== this.#jobId) return;
+    const before = this.#view;
+    if (isFinished(job)) this.#memory.clear();
+    const view = viewOf(job, before);
+    // Of an attempt that is tried again, this is the last moment to say where it stood.
+    const given = view.status === 'retrying' && before.status !== 'retrying' && before.status !== 'resuming';
+    const retries = given ? [...before.retries, failedTryOf(before, job.message, '')] : before.retries;
+    let next: NextTry | undefined;
+    try {
+      next = view.status === 'failed' && before.status !== 'failed' ? this.#nextTry(view) : undefined;
+    } finally {
+      // Also where the policy throws: that it failed is shown all the same.
+      if (next === undefined) this.#show({ ...view, retries });
+    }
+    if (next === undefined) return;
+    this.#tryNext({ ...view, retries, currentNode: before.currentNode, progress: before.progress }, next);
+  }
+
+  #nextTry(failed: GenerationView): NextTry | undefined {
+    const { error, cancelling } = failed;
+    if (this.#submitted === undefined || error === null || cancelling) return undefined;
+    const { submission, tries } = this.#submitted;
+    return this.#onFailure?.(error, tries, submission);
+  }
+
+  /** The failure is shown as one of several tries, and the next one begins. */
+  #tryNext(failed: GenerationView, { change = 'other parameters', ...submission }: NextTry): void {
+    const message = failed.error?.message ?? failed.message;
+    const retries = [...failed.retries, failedTryOf(failed, message, change)];
+    this.#submitted = { submission, tries: (this.#submitted?.tries ?? 0) + 1 };
+    this.#leaveJob();
+    const told = `${message} Trying again with ${change}`;
+    this.#show({ ...IDLE, status: 'retrying', message: told, retries, connection: failed.connection });
+    void this.#accept(() => this.#client.submitTask(submission));
+  }
+}
+
+export const createGenerationStore = (options: GenerationStoreOptions): GenerationStore => new Store(options);

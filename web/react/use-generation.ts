@@ -1,13 +1,16 @@
-import { useMemo, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { PipelineClient } from '../client/client-contract.ts';
-import { createGenerationStore, type GenerationStore, type GenerationView } from './generation-store.ts';
+import { createGenerationStore, type GenerationStore } from './generation-store.ts';
+import type { FailurePolicy, GenerationView } from './generation-view.ts';
 
-export type Generation = GenerationView & Pick<GenerationStore, 'generate' | 'resume'>;
+export type Generation = GenerationView & Pick<GenerationStore, 'generate' | 'cancel' | 'retry' | 'resume'>;
 
 export interface UseGenerationOptions {
   readonly client: PipelineClient;
   /** Key in sessionStorage under which the running job is remembered; one per generation on a page. */
   readonly storageKey?: string;
+  /** What to submit instead when a job fails, for example `retryWithSmallerSize`. May change with each render. */
+  readonly onFailure?: FailurePolicy | undefined;
 }
 
 const sessionStorageOf = (): Storage | undefined => globalThis.sessionStorage;
@@ -16,11 +19,15 @@ const sessionStorageOf = (): Storage | undefined => globalThis.sessionStorage;
  * Submits a workflow and follows it live. A refresh of the page resumes the job that was running; leaving the
  * page does not stop it.
  */
-export const useGeneration = ({ client, storageKey }: UseGenerationOptions): Generation => {
+export const useGeneration = ({ client, storageKey, onFailure }: UseGenerationOptions): Generation => {
   const store = useMemo(
     () => createGenerationStore({ client, storageKey, storage: sessionStorageOf }),
     [client, storageKey],
   );
+  useEffect(() => store.setOnFailure(onFailure), [store, onFailure]);
   const view = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot);
-  return useMemo(() => ({ ...view, generate: store.generate, resume: store.resume }), [view, store]);
+  return useMemo(() => {
+    const { generate, cancel, retry, resume } = store;
+    return { ...view, generate, cancel, retry, resume };
+  }, [view, store]);
 };
