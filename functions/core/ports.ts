@@ -174,8 +174,9 @@ export interface WorkerStore {
    * Gives one slot of a ready worker to an attempt; false when it is not ready, holds that job already, or holds
    * `depth` attempts.
    * @param depth slots in all: 1 and the prefetch depth
+   * @param models `modelsKey` of the job, kept as the worker's `lastModels`
    */
-  claim(workerId: string, assignment: Assignment, depth: number): Promise<boolean>;
+  claim(workerId: string, assignment: Assignment, depth: number, models?: string): Promise<boolean>;
   /** Frees the slot of that attempt and answers what it held; undefined when the worker does not hold it. */
   release(workerId: string, jobId: string, attempt: number): Promise<Assignment | undefined>;
   /** Keeps a worker that could not be used out of the choice until then. */

@@ -1,5 +1,6 @@
 /** What a task has before it: its place in the fair order, and when it may be done. Estimates, never promises. */
 import { costOf, startTagOf, virtualTimeOf } from './dispatch/choose-user.ts';
+import type { ExpectedDuration } from './estimate/expected-duration.ts';
 import type { Job } from './job.ts';
 import type { QueueEntry, QueueStore, Shares, ShareStore, UserShare, WorkerStore } from './ports.ts';
 import { entryOf } from './queue-entry.ts';
@@ -18,6 +19,8 @@ export interface OutlookDependencies {
   readonly queue: QueueStore;
   readonly shares: ShareStore;
   readonly workers: WorkerStore;
+  /** What workflows took before; without it, a user's average stands for each of its tasks. */
+  readonly expectedDuration?: ExpectedDuration;
 }
 
 /** Entries of the own queue that are counted one by one. */
@@ -135,19 +138,21 @@ const pendingOutlook = async (job: Job, now: number, deps: OutlookDependencies):
   const others = await othersAhead(rivalsOf(shares, own, ahead), deps.queue);
   const queuePosition = 1 + ahead + others.length;
   const average = averagesOf(shares);
-  const expected = average(job.userId);
   const usable = workers.filter((worker) => isUsable(worker, job));
-  if (shares.paused || own.paused || usable.length === 0 || expected === undefined) {
-    return { queuePosition, etaSeconds: null };
-  }
+  if (shares.paused || own.paused || usable.length === 0) return { queuePosition, etaSeconds: null };
+  const usual = average(job.userId);
+  const expected = (await deps.expectedDuration?.(job, usable)) ?? usual;
+  if (expected === undefined) return { queuePosition, etaSeconds: null };
   const free = usable.map((worker) => busyMs(worker, worker.held.length, average, now));
-  const wait = waitMs(free, [...Array.from({ length: ahead }, () => expected), ...others]);
+  const wait = waitMs(free, [...Array.from({ length: ahead }, () => usual ?? expected), ...others]);
   const notBefore = entry.notBefore === null ? 0 : Date.parse(entry.notBefore) - now;
   return { queuePosition, etaSeconds: seconds(Math.max(wait, notBefore) + expected) };
 };
 
-/** By its own progress once that says something, else by what such jobs took before. */
+/** By what its monitor estimates, else by its own progress once that says something, else by what such jobs took. */
 const runningMs = (job: Job, expected: number | undefined, now: number): number | undefined => {
+  const eta = job.progress?.eta;
+  if (eta) return (eta.lowSeconds + eta.highSeconds) * 500 - (now - Date.parse(job.updatedAt));
   const elapsed = now - Date.parse(job.startedAt ?? job.assignedAt ?? job.updatedAt);
   const percentage = job.progress?.overallPercentage ?? 0;
   const byProgress = percentage > 0 ? (elapsed * (100 - percentage)) / percentage : undefined;

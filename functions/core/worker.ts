@@ -44,6 +44,8 @@ export interface Worker {
   readonly catalogueHash: string | null;
   /** Workers of one kind take the same time for the same work (`workerKind`); absent before it registered with one. */
   readonly kind?: string | undefined;
+  /** `modelsKey` of the last job that it was given: one with the same finds its models loaded. */
+  readonly lastModels?: string | undefined;
 }
 
 export const statusOf = ({ condition, held, quarantined }: Worker): WorkerStatus => {

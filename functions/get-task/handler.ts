@@ -1,6 +1,7 @@
 import { ENV } from '../../shared-types/index.ts';
 import { createJobStore } from '../adapters/dynamodb/job-store.ts';
 import { createOutputStore } from '../adapters/dynamodb/output-store.ts';
+import { createProfileStore } from '../adapters/dynamodb/profile-store.ts';
 import { createQueueStore } from '../adapters/dynamodb/queue-store.ts';
 import { createShareStore } from '../adapters/dynamodb/share-store.ts';
 import { createTimelineStore } from '../adapters/dynamodb/timeline-store.ts';
@@ -10,6 +11,7 @@ import { readEnvironment, required } from '../adapters/environment.ts';
 import { createLogger } from '../adapters/logger.ts';
 import { createWorkflowStore } from '../adapters/s3/workflow-store.ts';
 import { systemClock as clock, systemIds as ids } from '../adapters/system.ts';
+import { createExpectedDuration } from '../core/estimate/expected-duration.ts';
 import { lazily } from '../core/lazily.ts';
 import { createGetTaskHandler } from './get-task.ts';
 
@@ -18,10 +20,13 @@ export const handler = lazily(() => {
   const table = createTable({ tableName: env.TABLE_NAME });
   const logger = createLogger({ functionName: 'get-task' });
   const options = { table, clock, logger };
+  const workflows = createWorkflowStore({ bucketName: env.WORKFLOW_BUCKET_NAME });
+  const profiles = createProfileStore(options);
   return createGetTaskHandler({
     jobs: createJobStore(options),
     outputs: createOutputStore(options),
-    workflows: createWorkflowStore({ bucketName: env.WORKFLOW_BUCKET_NAME }),
+    workflows,
+    expectedDuration: createExpectedDuration({ profiles, workflows, logger }),
     queue: createQueueStore({ ...options, ids }),
     shares: createShareStore(options),
     workers: createWorkerStore(options),

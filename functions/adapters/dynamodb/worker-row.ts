@@ -51,6 +51,7 @@ export const workerRowSchema = z
     tags: z.array(text).default([]),
     catalogueHash: text.nullable().default(null),
     kind: text.optional(),
+    lastModels: text.optional(),
   })
   .transform(({ drains, condition, ...worker }): Worker => ({
     ...worker,

@@ -112,12 +112,13 @@ export const createFakeWorkerStore = ({ clock }: { readonly clock: Clock }): Fak
     },
     get: async (workerId) => stored.get(workerId)?.worker,
     list: async () => all(),
-    claim: async (workerId, { jobId, attempt, userId, assignedAt }, depth) => {
+    claim: async (workerId, { jobId, attempt, userId, assignedAt }, depth, models) => {
       const before = stored.get(workerId);
       if (before === undefined || !mayTake(before, jobId, depth)) return false;
       const assignment: Assignment = { jobId, attempt, userId, assignedAt };
       const held = oldestFirst([...before.worker.held, assignment]);
-      return set(before, { held, lastAssignedAt: assignedAt }) === 'applied';
+      const lastModels = models === undefined ? {} : { lastModels: models };
+      return set(before, { held, lastAssignedAt: assignedAt, ...lastModels }) === 'applied';
     },
     release: async (workerId, jobId, attempt) => {
       const before = stored.get(workerId);

@@ -155,7 +155,7 @@ export const createWorkerStore = ({ table, clock, logger }: StoreOptions): Worke
       for await (const rows of pages) workers.push(...readRows(workerRowSchema, rows, logger));
       return workers;
     },
-    claim: async (workerId, { jobId, attempt, userId, assignedAt }, depth) => {
+    claim: async (workerId, { jobId, attempt, userId, assignedAt }, depth, models) => {
       const claimed = await whenConditionHolds(
         client.send(
           new UpdateCommand({
@@ -163,7 +163,7 @@ export const createWorkerStore = ({ table, clock, logger }: StoreOptions): Worke
             Key: workerKey(workerId),
             ConditionExpression:
               '#condition = :ready AND NOT #drains = :yes AND NOT #quarantined = :yes AND size(#held) < :depth AND attribute_not_exists(#held.#job)',
-            UpdateExpression: 'SET #held.#job = :assignment, #last = :at',
+            UpdateExpression: `SET #held.#job = :assignment, #last = :at${models === undefined ? '' : ', lastModels = :models'}`,
             ExpressionAttributeNames: {
               '#condition': 'condition',
               '#drains': 'drains',
@@ -178,6 +178,7 @@ export const createWorkerStore = ({ table, clock, logger }: StoreOptions): Worke
               ':depth': depth,
               ':assignment': { jobId, attempt, userId, assignedAt },
               ':at': assignedAt,
+              ...(models === undefined ? {} : { ':models': models }),
             },
           }),
         ),

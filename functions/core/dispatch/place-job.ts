@@ -1,4 +1,5 @@
 /** Brings the job whose turn it is to a worker: its user is charged, then a slot is taken, then it is assigned. */
+import { modelsKey } from '../estimate/models-key.ts';
 import type { Job } from '../job.ts';
 import type { QueueEntry, UserShare } from '../ports.ts';
 import type { Worker } from '../worker.ts';
@@ -29,7 +30,8 @@ const claimWorker = async (
     if (worker === undefined) return undefined;
     const assignedAt = new Date(deps.clock.now()).toISOString();
     const assignment = { jobId, attempt: job.attempt + 1, userId, assignedAt };
-    if (await deps.workers.claim(worker.workerId, assignment, 1 + deps.limits.prefetchDepth)) {
+    const depth = 1 + deps.limits.prefetchDepth;
+    if (await deps.workers.claim(worker.workerId, assignment, depth, modelsKey(job.needs))) {
       pool.take(worker.workerId, jobId);
       return worker;
     }

@@ -1,6 +1,6 @@
 /** What a prompt is expected to take on the worker that it goes to. */
 import type { Logger } from '../ports.ts';
-import { expectedOf, type Expected } from './expectations.ts';
+import { expectedOf, type Expected, type History } from './expectations.ts';
 import { CLASS_PROFILE, type ProfileStore } from './ports.ts';
 import { shapeOf, type WorkflowShape } from './workflow-shape.ts';
 
@@ -9,7 +9,12 @@ export interface ExpectDependencies {
   readonly logger: Logger;
 }
 
-const readHistory = async (shape: WorkflowShape, kind: string, { profiles }: ExpectDependencies) => {
+/** What is known of the workflow, and of its classes, on workers of that kind. */
+export const readHistory = async (
+  shape: WorkflowShape,
+  kind: string,
+  { profiles }: ExpectDependencies,
+): Promise<History> => {
   const [profile, classes] = await Promise.all([
     profiles.get({ of: shape.hash, kind }),
     profiles.get({ of: CLASS_PROFILE, kind }),
@@ -17,7 +22,8 @@ const readHistory = async (shape: WorkflowShape, kind: string, { profiles }: Exp
   return { profile, classes };
 };
 
-const shapeOfText = (workflowText: string): WorkflowShape | undefined =>
+/** @throws SyntaxError when the text is no JSON */
+export const shapeOfText = (workflowText: string): WorkflowShape | undefined =>
   shapeOf(JSON.parse(workflowText) as unknown);
 
 /** Undefined when nothing is known. Never rejects: a prompt goes out without expectations rather than not at all. */

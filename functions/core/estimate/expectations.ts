@@ -37,7 +37,7 @@ const timeOf = (stat: Stat, work: number, leastDeviation: number): Time => [
   round(Math.max(stat.deviation, stat.mean * leastDeviation) * work),
 ];
 
-interface History {
+export interface History {
   readonly profile: Profile | undefined;
   readonly classes: Profile | undefined;
 }

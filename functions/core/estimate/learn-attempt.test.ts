@@ -63,15 +63,15 @@ describe('a completed attempt', () => {
     const counted = {
       ...deps,
       profiles: {
-        get: profiles.get,
-        put: (key: Parameters<typeof profiles.put>[0], ...rest: [never, never]) => {
-          writes.push(key.of);
-          return profiles.put(key, ...rest);
+        ...profiles,
+        put: (...call: Parameters<typeof profiles.put>) => {
+          writes.push(call[0].of);
+          return profiles.put(...call);
         },
       },
     };
     const attempt = { jobId: 'd', attempt: 2, durationMs: null, workflow: WORKFLOW, kind: 'gpu' };
-    await learnAttempt(attempt, counted as typeof deps);
+    await learnAttempt(attempt, counted);
     expect(writes).toEqual([HASH]);
   });
 
@@ -81,7 +81,7 @@ describe('a completed attempt', () => {
     const racing = {
       ...deps,
       profiles: {
-        get: profiles.get,
+        ...profiles,
         put: async (...call: Parameters<typeof profiles.put>) => {
           const lost = first;
           first = false;
