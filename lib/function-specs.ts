@@ -10,8 +10,10 @@ import type { ENV } from '../shared-types/env-names.ts';
 export type RequestFunction = ApiFunction | 'authorize-request' | 'connect' | 'disconnect' | 'subscribe';
 /** The functions that the bus or a schedule invokes, asynchronously: they end in a dead-letter queue. */
 export type AsyncFunction = keyof (typeof eventFunctions & typeof scheduledFunctions);
+/** The functions that monitors invoke directly, on stages that allow it. */
+export type MonitorFunction = 'push-preview';
 /** Named as the folders in `functions/`. */
-export type FunctionName = AsyncFunction | RequestFunction;
+export type FunctionName = AsyncFunction | RequestFunction | MonitorFunction;
 export type EnvKey = keyof typeof ENV;
 export type TableIndex = 'by-user' | 'by-due';
 
@@ -47,7 +49,7 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
     timeoutSeconds: 150,
     memoryMb: 1024,
     env: ['tableName', 'workflowBucketName', 'workerAddressPolicy'],
-    tableActions: ['GetItem', 'UpdateItem'],
+    tableActions: ['GetItem', 'UpdateItem', 'Query'],
     workflowActions: ['PutObject'],
   },
   'monitor-stopped': {
@@ -254,10 +256,22 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
   },
 };
 
+const monitorFunctions: Readonly<Record<MonitorFunction, FunctionSpec>> = {
+  'push-preview': {
+    // A monitor waits for the answer, and gives up after five seconds.
+    timeoutSeconds: 10,
+    memoryMb: 256,
+    env: ['tableName', 'webSocketApiEndpoint'],
+    tableActions: ['GetItem', 'UpdateItem'],
+    pushes: true,
+  },
+};
+
 export const functionSpecs: Readonly<Record<FunctionName, FunctionSpec>> = {
   ...eventFunctions,
   ...scheduledFunctions,
   ...requestFunctions,
+  ...monitorFunctions,
 };
 export const asyncFunctionNames = Object.keys({
   ...eventFunctions,

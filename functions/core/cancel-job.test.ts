@@ -77,7 +77,11 @@ describe('a job in the queue of ComfyUI', () => {
 
   test('frees its slot and its share by the event alone', async () => {
     const { world, jobId } = await queuedBehindNeighbour();
-    const dispatch = createDispatchHandler({ ...world.deps, addressPolicy: 'private' });
+    const dispatch = createDispatchHandler({
+      ...world.deps,
+      instances: world.table.instances,
+      addressPolicy: 'private',
+    });
     await cancelJob({ jobId }, world.deps);
     const told = world.publisher.events.find(({ detailType }) => detailType === 'Task Cancelled')!;
     await dispatch(makeEvent('Task Cancelled', told.detail as never));
@@ -173,7 +177,11 @@ test("nobody cancels, or learns of, another user's job", async () => {
 /** Minutes pass; monitors tell of what was interrupted, and every prompt that runs ends after one. */
 const live = async (world: DispatchWorld, minutes: number): Promise<void> => {
   const failure = createJobFailureHandler(world.deps);
-  const dispatch = createDispatchHandler({ ...world.deps, addressPolicy: 'private' });
+  const dispatch = createDispatchHandler({
+    ...world.deps,
+    instances: world.table.instances,
+    addressPolicy: 'private',
+  });
   const told = new Set<string>();
   for (let minute = 0; minute < minutes; minute += 1) {
     for (const { jobId, attempt, promptId, clientId, endpoint } of world.comfyUi.queued) {

@@ -1,4 +1,5 @@
 /** The dispatcher over the table itself: what the stores in memory promise must be so. */
+import { createFakeInstanceStore } from '../adapters/dynamodb/instance-store.fake.ts';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createJobIndex } from '../adapters/dynamodb/job-index.ts';
 import { createJobStore } from '../adapters/dynamodb/job-store.ts';
@@ -78,7 +79,11 @@ test('submission, fair dispatch, prefetch, cancellation, timeout and what is giv
   const behind = waiting.find(({ jobId }) => jobId !== single)!;
   expect((await cancelJob({ jobId: behind.jobId }, deps)).kind).toBe('cancelled');
   const told = world.publisher.events.find(({ detailType }) => detailType === 'Task Cancelled')!;
-  const handler = createDispatchHandler({ ...deps, addressPolicy: 'any' });
+  const handler = createDispatchHandler({
+    ...deps,
+    instances: createFakeInstanceStore({ clock }),
+    addressPolicy: 'any',
+  });
   await handler(makeEvent('Task Cancelled', told.detail as never));
   expect(comfyUi.posted).toHaveLength(5);
 

@@ -7,7 +7,11 @@ const SCHEDULE = { id: 'x', source: 'aws.events', 'detail-type': 'Scheduled Even
 
 const setUp = () => {
   const world = createDispatchWorld();
-  const handler = createDispatchHandler({ ...world.deps, addressPolicy: 'private' });
+  const handler = createDispatchHandler({
+    ...world.deps,
+    instances: world.table.instances,
+    addressPolicy: 'private',
+  });
   return { ...world, handler };
 };
 

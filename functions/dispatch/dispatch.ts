@@ -5,6 +5,7 @@ import { dispatchPending, type DispatchReport } from '../core/dispatch/dispatch.
 import type { DispatchDependencies } from '../core/dispatch/ports.ts';
 import { sweep } from '../core/dispatch/sweep.ts';
 import { registerWorker } from '../core/register-worker.ts';
+import type { InstanceStore } from '../core/scaling/ports.ts';
 import type { AddressPolicy } from '../core/worker-address.ts';
 
 export const DISPATCH_EVENTS = [
@@ -19,6 +20,7 @@ export const DISPATCH_EVENTS = [
 export type DispatchEvent = PipelineEvent<(typeof DISPATCH_EVENTS)[number]>;
 
 export interface WakeUpDependencies extends DispatchDependencies {
+  readonly instances: Pick<InstanceStore, 'list'>;
   readonly addressPolicy: AddressPolicy;
 }
 

@@ -3,6 +3,7 @@ import { ENV } from '../../shared-types/index.ts';
 import { createRemoteFiles } from '../adapters/http/remote-files.ts';
 import { createCatalogueStore } from '../adapters/s3/catalogue-store.ts';
 import { createUploadStore } from '../adapters/s3/upload-store.ts';
+import { createInstanceStore } from '../adapters/dynamodb/instance-store.ts';
 import { createJobIndex } from '../adapters/dynamodb/job-index.ts';
 import { createProfileStore } from '../adapters/dynamodb/profile-store.ts';
 import { createShareStore } from '../adapters/dynamodb/share-store.ts';
@@ -46,6 +47,7 @@ const wire = (): WakeUpDependencies => {
     shares: createShareStore(wired),
     queue: createQueueStore({ ...wired, ids: systemIds }),
     workers: createWorkerStore(wired),
+    instances: createInstanceStore(wired),
     workflows: createWorkflowStore({ bucketName }),
     catalogues: createCatalogueStore({ bucketName }),
     uploads: createUploadStore({ bucketName: env.UPLOAD_BUCKET_NAME, clock }),

@@ -2,33 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import { workerListSchema, workerSchema } from '../../shared-types/index.ts';
 import { createApiWorld, createCaller } from '../adapters/test-support/api-world.ts';
 import type { ApiScope } from '../core/ports.ts';
-import type { Instance } from '../core/scaling/ports.ts';
+import { makeInstance } from '../core/scaling/test-support/fixtures.ts';
 import { makeRegistration, START, uuidOf } from '../core/test-support/fixtures.ts';
 import { createManageWorkersHandler } from './manage-workers.ts';
 
 const SECRET = 'https://proxy.example.com/s3cr3t-path';
 
-const INSTANCE: Instance = {
-  pool: 'main',
-  workerId: 'gpu-9',
-  providerId: 'novita',
-  provider: 'novita',
-  image: 'comfyui',
-  instanceId: null,
-  condition: 'launching',
-  createdAt: START,
-  launchedAt: null,
-  announcedAt: null,
-  leaseUntil: START,
-  pricePerHour: 1,
-  address: null,
-  catalogueHash: null,
-  idleSince: null,
-  unwellSince: null,
-  drainingSince: null,
-  endReason: null,
-  endedAt: null,
-};
+const INSTANCE = makeInstance({ condition: 'launching', launchedAt: null });
 
 const setUp = async () => {
   const world = createApiWorld();

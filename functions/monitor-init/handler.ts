@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ENV } from '../../shared-types/index.ts';
 import { createComfyUi } from '../adapters/comfyui/comfyui.ts';
+import { createInstanceStore } from '../adapters/dynamodb/instance-store.ts';
 import { createTable } from '../adapters/dynamodb/table.ts';
 import { createWorkerStore } from '../adapters/dynamodb/worker-store.ts';
 import { readEnvironment, required } from '../adapters/environment.ts';
@@ -17,13 +18,15 @@ export const handler = lazily(() => {
     [ENV.workerAddressPolicy]: z.enum(['any', 'private', 'public']),
   });
   const addressPolicy = env.WORKER_ADDRESS_POLICY;
-  const table = createTable({ tableName: env.TABLE_NAME });
+  const logger = createLogger({ functionName: 'monitor-init' });
+  const stores = { table: createTable({ tableName: env.TABLE_NAME }), clock, logger };
   return createMonitorInitHandler({
-    workers: createWorkerStore({ table, clock }),
+    workers: createWorkerStore(stores),
+    instances: createInstanceStore(stores),
     catalogues: createCatalogueStore({ bucketName: env.WORKFLOW_BUCKET_NAME }),
     comfyUi: createComfyUi({ addressPolicy, clock }),
     clock,
     addressPolicy,
-    logger: createLogger({ functionName: 'monitor-init' }),
+    logger,
   });
 });

@@ -12,6 +12,7 @@ import {
   makeRegistration,
   WORKER_ID,
 } from '../core/test-support/fixtures.ts';
+import { makeInstance } from '../core/scaling/test-support/fixtures.ts';
 import type { AddressPolicy } from '../core/worker-address.ts';
 import { createMonitorInitHandler } from './monitor-init.ts';
 
@@ -28,6 +29,7 @@ const start = (addressPolicy: AddressPolicy = 'private') => {
   comfyUi.setObjectInfo(OBJECT_INFO);
   const handle = createMonitorInitHandler({
     workers: table.workers,
+    instances: table.instances,
     comfyUi,
     catalogues,
     clock,
@@ -60,6 +62,36 @@ test('a monitor announces its worker, once', async () => {
     bootId: BOOT_ID,
   });
   expect(codes()).toEqual(['worker.registered', 'catalogue.learnt', 'catalogue.learnt']);
+});
+
+describe('an instance that scaling launched', () => {
+  const loopback = initialized({ comfyuiUrl: 'http://127.0.0.1:8188' });
+  const ADDRESS = 'https://abc-8188.proxy.runpod.net';
+
+  test('is registered where its provider says, when its monitor does not know', async () => {
+    const { handle, table, worker } = start('public');
+    await table.instances.create(makeInstance({ workerId: WORKER_ID, address: ADDRESS }));
+    await handle(loopback);
+    expect(await worker()).toMatchObject({ endpoint: ADDRESS });
+  });
+
+  test('is tried again until its provider has told', async () => {
+    const { handle, table, worker } = start('public');
+    const instance = makeInstance({ workerId: WORKER_ID });
+    await table.instances.create(instance);
+    await expect(handle(loopback)).rejects.toThrow(/not told its address/);
+    await table.instances.change(instance, { address: ADDRESS }, ['live']);
+    await handle(loopback);
+    expect(await worker()).toMatchObject({ endpoint: ADDRESS });
+  });
+
+  test('is refused all the same where the provider tells an address that may not be called', async () => {
+    const { handle, table, worker, codes } = start('public');
+    await table.instances.create(makeInstance({ workerId: WORKER_ID, address: 'http://10.0.0.9:8188' }));
+    await handle(loopback);
+    expect(await worker()).toBeUndefined();
+    expect(codes()).toEqual(['worker.address-refused']);
+  });
 });
 
 describe('a worker is not registered at an address that the control plane must not call', () => {

@@ -1,5 +1,6 @@
 import type { DetailOf } from '../../shared-types/index.ts';
 import { eventHandler, type LambdaHandler } from '../adapters/lambda/event-handler.ts';
+import { PipelineError } from '../core/errors.ts';
 import { learnCatalogue, type LearnDependencies } from '../core/learn-catalogue.ts';
 import { registerWorker, type RegisterDependencies } from '../core/register-worker.ts';
 
@@ -19,7 +20,11 @@ const init = async (
   detail: DetailOf<'Monitor Initialized'>,
   deps: MonitorInitDependencies,
 ): Promise<void> => {
-  await registerWorker(detail, deps);
+  if ((await registerWorker(detail, deps)) === 'pending') {
+    // Scaling asks its provider each minute; the event is delivered again after one and after three.
+    const message = `the provider of ${detail.workerId} has not told its address yet`;
+    throw new PipelineError('worker.address-pending', message, { retryable: true });
+  }
   const worker = await deps.workers.get(detail.workerId);
   if (worker?.bootId === detail.bootId) await learnCatalogue(worker, deps);
 };

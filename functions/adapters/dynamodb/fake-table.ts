@@ -19,6 +19,7 @@ import { createFaults, type Faults } from '../../core/test-support/faults.ts';
 import type { Worker } from '../../core/worker.ts';
 import { createFakeConnectionStore } from './connection-store.fake.ts';
 import { createFakeJobIndex } from './job-index.fake.ts';
+import { createFakeInstanceStore, type FakeInstanceStore } from './instance-store.fake.ts';
 import { createFakeJobStore } from './job-store.fake.ts';
 import { createFakeOutputStore } from './output-store.fake.ts';
 import { createFakeProfileStore, type FakeProfileStore } from './profile-store.fake.ts';
@@ -38,6 +39,7 @@ export interface FakeTable {
   readonly shares: ShareStore;
   readonly workers: WorkerStore;
   readonly timeline: TimelineStore;
+  readonly instances: FakeInstanceStore;
   readonly profiles: ProfileStore;
   readonly outputs: OutputStore;
   /** Makes the next calls of a store's method reject: `fail('jobs', 'update', 1, 'after')`. */
@@ -70,6 +72,7 @@ export const createFakeTable = (clock: Clock, faults: Faults = createFaults()): 
     shares: faults.wrap<ShareStore>('shares', shares),
     workers: faults.wrap<WorkerStore>('workers', workers),
     timeline: faults.wrap<TimelineStore>('timeline', timeline),
+    instances: createFakeInstanceStore({ clock }),
     profiles: faults.wrap<ProfileStore>('profiles', profiles),
     outputs: faults.wrap<OutputStore>('outputs', createFakeOutputStore()),
     fail: (name, method, times, time) => faults.fail(name, method, times, time),

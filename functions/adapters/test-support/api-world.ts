@@ -9,7 +9,6 @@ import { createScriptedComfyUi } from '../../core/test-support/scripted-comfyui.
 import type { AddressPolicy } from '../../core/worker-address.ts';
 import type { Catalogue } from '../../core/workflow/catalogue.ts';
 import { createFakeTable } from '../dynamodb/fake-table.ts';
-import { createFakeInstanceStore } from '../dynamodb/instance-store.fake.ts';
 import { createFakeStoredWorkflowStore } from '../dynamodb/stored-workflow-store.fake.ts';
 import { createFakePublisher } from '../eventbridge/event-publisher.fake.ts';
 import type { HttpHandler } from '../http/http-handler.ts';
@@ -50,7 +49,6 @@ export const createApiWorld = (outboundPolicy: AddressPolicy = 'public') => {
   const logger = createSilentLogger();
   const ports = {
     ...table,
-    instances: createFakeInstanceStore({ clock }),
     workflows: faults.wrap('workflows', workflows),
     uploads: faults.wrap('uploads', uploads),
     storedWorkflows: faults.wrap('storedWorkflows', storedWorkflows),
