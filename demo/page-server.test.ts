@@ -13,7 +13,7 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'page-'));
   await writeFile(path.join(folder, 'index.html'), '<p>hello</p>');
   await writeFile(path.join(path.dirname(folder), `${path.basename(folder)}-secret`), 'no');
-  server = await startPageServer(folder, config, 0);
+  server = await startPageServer({ folder, config }, 0);
 });
 afterAll(async () => {
   await server.close();
@@ -55,7 +55,39 @@ test('a path never leaves the folder', () => {
 });
 
 test('a port that is taken falls back to a free one', async () => {
-  const second = await startPageServer(folder, config, Number(new URL(server.url).port));
+  const second = await startPageServer({ folder, config }, Number(new URL(server.url).port));
   expect(second.url).not.toBe(server.url);
   await second.close();
+});
+
+test('without a bus there is no stream and no word of one', async () => {
+  expect((await get('/events')).status).toBe(404);
+  expect((await get('/config.json')).body).not.toContain('eventsUrl');
+});
+
+test('each event of the bus is one message, whatever line ends it has, until the page leaves', async () => {
+  const listeners = new Set<(event: string) => void>();
+  const bus = {
+    subscribe: (listener: (event: string) => void) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  const watched = await startPageServer({ folder, config, bus }, 0);
+  try {
+    const settings = (await (await fetch(`${watched.url}config.json`)).json()) as { eventsUrl: string };
+    const leaving = new AbortController();
+    const stream = await fetch(new URL(settings.eventsUrl, watched.url), { signal: leaving.signal });
+    expect(stream.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
+    for (const listener of listeners) listener('{"a":1,\n"b":2}');
+    let text = '';
+    while (!text.includes('"b"')) text += (await reader.read()).value ?? '';
+    expect(text).toContain('data: {"a":1,\ndata: "b":2}\n\n');
+    leaving.abort();
+    await reader.closed.catch(() => undefined);
+    while (listeners.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    await watched.close();
+  }
 });

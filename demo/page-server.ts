@@ -1,12 +1,21 @@
-/** Serves the built page and its `config.json` on loopback. The template does not deploy the page. */
+/** Serves the built page, its `config.json` and the events of the bus on loopback. The template does not deploy the page. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import path from 'node:path';
+import type { BusWatch } from './page-server-bus.ts';
 
 export interface PageConfig {
   readonly apiUrl: string;
   readonly webSocketUrl: string;
+}
+
+export interface PageContent {
+  /** Folder of the built page. */
+  readonly folder: string;
+  readonly config: PageConfig;
+  /** Whose events the page may watch; without it there is no such route. */
+  readonly bus?: Pick<BusWatch, 'subscribe'>;
 }
 
 export interface PageServer {
@@ -53,18 +62,50 @@ const sendFile = async (response: ServerResponse, file: string): Promise<void> =
   createReadStream(file).pipe(response);
 };
 
+const EVENTS_PATH = '/events';
+/** A comment this often keeps the stream from looking dead. */
+const KEEP_ALIVE_MS = 15_000;
+/** What a browser that reads too slowly may leave lying here, in bytes; then events are left out for it. */
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+
+/** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+const streamEvents = (response: ServerResponse, bus: Pick<BusWatch, 'subscribe'>): void => {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+  response.write(': the bus, live\n\n');
+  const leave = bus.subscribe((event) => {
+    if (response.writableLength > MAX_BUFFERED_BYTES) return;
+    response.write(
+      `${event
+        .split(/\r\n|\r|\n/)
+        .map((line) => `data: ${line}\n`)
+        .join('')}\n`,
+    );
+  });
+  const keepAlive = setInterval(() => response.write(':\n\n'), KEEP_ALIVE_MS);
+  response.once('close', () => {
+    clearInterval(keepAlive);
+    leave();
+  });
+};
+
+const sendConfig = (response: ServerResponse, { config, bus }: PageContent): void => {
+  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(JSON.stringify(bus === undefined ? config : { ...config, eventsUrl: EVENTS_PATH }));
+};
+
 const answer = async (
   request: IncomingMessage,
   response: ServerResponse,
-  folder: string,
-  config: PageConfig,
+  content: PageContent,
 ): Promise<void> => {
+  const { folder, bus } = content;
   const { pathname } = new URL(request.url ?? '/', 'http://page');
-  if (pathname === '/config.json') {
-    response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-    response.end(JSON.stringify(config));
-    return;
-  }
+  if (pathname === '/config.json') return sendConfig(response, content);
+  if (pathname === EVENTS_PATH && bus !== undefined) return streamEvents(response, bus);
   const file = fileOfPath(folder, pathname);
   return file === undefined ? notFound(response) : sendFile(response, file);
 };
@@ -79,13 +120,9 @@ const listen = (server: ReturnType<typeof createServer>, port: number): Promise<
   });
 
 /** `port` 0 takes a free one; a port that is taken falls back to a free one, for the page has no fixed address. */
-export const startPageServer = async (
-  folder: string,
-  config: PageConfig,
-  port: number,
-): Promise<PageServer> => {
+export const startPageServer = async (content: PageContent, port: number): Promise<PageServer> => {
   const server = createServer((request, response) => {
-    answer(request, response, folder, config).catch(() => response.destroy());
+    answer(request, response, content).catch(() => response.destroy());
   });
   const taken = await listen(server, port).catch(() => listen(server, 0));
   return {

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { startEmbeddedAws, type EmbeddedAws, type EmbeddedAwsOptions } from '../local/embedded-aws.ts';
 import type { Child } from './child-processes.ts';
 import { DemoError } from './demo-error.ts';
-import { startPageServer, type PageServer } from './page-server.ts';
+import { createBusWatch, withBusWatch } from './page-server-bus.ts';
+import { startPageServer } from './page-server.ts';
 import { startMonitorProcess, startPod, type AwsAccess, type Pod } from './workers.ts';
 
 export interface DemoOptions {
@@ -147,20 +148,28 @@ const endpointsOf = (aws: EmbeddedAws, pageUrl: string | null, comfyUiUrls: read
   };
 };
 
-const startPage = async (options: DemoOptions, aws: EmbeddedAws): Promise<PageServer | undefined> => {
-  if (options.pageDir === undefined) return undefined;
+/** The address of the page, or null without one. */
+const startPage = async (
+  options: DemoOptions,
+  aws: EmbeddedAws,
+  cleanup: Cleanup,
+): Promise<string | null> => {
+  if (options.pageDir === undefined) return null;
   const { apiUrl, webSocketUrl } = endpointsOf(aws, null, []);
-  return startPageServer(
-    options.pageDir,
-    { apiUrl, webSocketUrl },
-    options.port === 0 ? 0 : options.port + 1,
-  );
+  const bus = createBusWatch(aws);
+  cleanup.add(() => bus.close());
+  const content = { folder: options.pageDir, config: { apiUrl, webSocketUrl }, bus };
+  const page = await startPageServer(content, options.port === 0 ? 0 : options.port + 1);
+  cleanup.add(() => page.close());
+  return page.url;
 };
 
 const startAws = async (options: DemoOptions, workDir: string): Promise<EmbeddedAws> => {
   try {
+    const { assembly, pageDir } = options;
     return await startEmbeddedAws({
-      assembly: options.assembly,
+      assembly:
+        pageDir === undefined ? assembly : await withBusWatch(assembly, path.join(workDir, 'watched')),
       ...(options.dataDir === undefined ? {} : { dataDir: path.join(workDir, 'aws') }),
       apiPorts: { 'local-comfyui-tasks': options.port },
       ...options.aws,
@@ -182,8 +191,7 @@ export const startDemo = async (options: DemoOptions): Promise<Demo> => {
     step('starting the embedded AWS');
     const aws = await startAws(options, workDir);
     cleanup.add(() => aws.close());
-    const page = await startPage(options, aws);
-    if (page !== undefined) cleanup.add(() => page.close());
+    const pageUrl = await startPage(options, aws, cleanup);
     step(
       options.comfyUiUrls === undefined
         ? 'starting the demo pods and their monitors'
@@ -197,7 +205,7 @@ export const startDemo = async (options: DemoOptions): Promise<Demo> => {
     };
     const workers = await startWorkers(options, access, workDir, cleanup);
     await aws.idle();
-    const endpoints = endpointsOf(aws, page?.url ?? null, workers.urls);
+    const endpoints = endpointsOf(aws, pageUrl, workers.urls);
     if (options.endpointsFile !== undefined) await writeEndpoints(options.endpointsFile, endpoints, cleanup);
     const { pods, monitors, addWorker } = workers;
     return { endpoints, aws, pods, monitors, addWorker, stop: () => cleanup.run() };
