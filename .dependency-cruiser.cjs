@@ -57,8 +57,8 @@ module.exports = {
     only(
       'bin-builds-and-synthesizes',
       '^bin/',
-      ['^bin/', '^lib/', '^scripts/build-functions\\.ts$', packages('aws-cdk-lib', 'cdk-nag')],
-      'The CDK entry bundles the functions and hands them to lib.',
+      ['^bin/', '^lib/', '^scripts/build-(functions|page)\\.ts$', packages('aws-cdk-lib', 'cdk-nag')],
+      'The CDK entry bundles the functions and the page and hands them to lib.',
     ),
     only(
       'examples-use-the-contract',

@@ -36,6 +36,7 @@ describe('the CDK app', () => {
     const { code, stdout } = await run(['--help']);
     expect(code).toBe(0);
     expect(stdout).toContain('-c jwtIssuer=URL');
+    expect(stdout).toContain('-c previews=true');
   });
 
   test.each([
@@ -46,6 +47,7 @@ describe('the CDK app', () => {
       /^cdk: stage "prod" .* set -c jwtIssuer=/,
     ],
     ['an unknown stage', [], { STAGE: 'staging' }, /^cdk: unknown stage "staging"/],
+    ['a setting that is neither on nor off', ['-c', 'previews=yes'], {}, /^cdk: previews "yes" must be/],
     ['an unknown option', ['--stage', 'prod'], {}, /^cdk: Unknown option '--stage'/],
   ])('refuses %s with one line, and writes nothing', async (_, args, environment, expected) => {
     const { code, stderr } = await run(args, environment);

@@ -5,17 +5,19 @@ import { parseArgs } from 'node:util';
 import { addPipeline, checkApp, createApp } from '../lib/pipeline-app.ts';
 import { StageConfigError } from '../lib/stage-config.ts';
 import { buildFunctions, functionsOutdir } from '../scripts/build-functions.ts';
+import { buildPage, pageOutdir } from '../scripts/build-page.ts';
 
 const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 const help = `Usage: npx tsx bin/app.ts [-c key=value ...]
 
-Bundles the functions, synthesizes the stack of one stage and checks it with cdk-nag.
+Bundles the functions and, for dev and prod, the page; synthesizes the stack of one stage and checks it with cdk-nag.
 
   -c stage=NAME          local (default), dev or prod; or STAGE
   -c jwtIssuer=URL       issuer of the users' tokens; or JWT_ISSUER; dev and prod need it
   -c jwtAudience=TEXT    their audience; or JWT_AUDIENCE; dev and prod need it
   -c corsOrigins=A,B     origins of pages that may call the API; or CORS_ORIGINS
+  -c previews=true       pictures while sampling, off on dev and prod; or PREVIEWS
   -c providerSecretArn=ARN  secret with the providers' keys; or PROVIDER_SECRET_ARN
   -h, --help             print this help
 
@@ -45,9 +47,22 @@ const main = async (args: readonly string[]): Promise<void> => {
   });
   // Always, not only when missing: a template must never be deployed with yesterday's code.
   await buildFunctions();
-  addPipeline(stageApp, functionsOutdir);
+  if (stageApp.config.page) await buildPageOrSay();
+  addPipeline(stageApp, functionsOutdir, pageOutdir);
   checkApp(stageApp.app);
   stageApp.app.synth();
+};
+
+const buildPageOrSay = async (): Promise<void> => {
+  try {
+    await buildPage();
+  } catch (error) {
+    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    throw new StageConfigError(
+      'page.unbuilt',
+      `the page can't be built: ${reason}; see npx vite build --config web/vite.config.ts`,
+    );
+  }
 };
 
 const isUsageError = (error: unknown): error is Error =>

@@ -3,7 +3,13 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { apiRoutes, routeKeyOf, type ApiRoute } from '../shared-types/api-routes.ts';
-import { referenceOf, statementsIn, Template, type Properties } from './synthesized-fixture.ts';
+import {
+  referenceOf,
+  statementsIn,
+  Template,
+  type Properties,
+  type Resource,
+} from './synthesized-fixture.ts';
 
 const templates = { local: new Template('local'), dev: new Template('dev'), prod: new Template('prod') };
 const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -41,18 +47,24 @@ describe.each(['dev', 'prod'] as const)('stage %s', (stage) => {
       expect(text).not.toMatch(/AllowOrigins"?:? ?(\{"Items":)?\["\*"\]|AllowedOrigins":\["\*"\]/);
   });
 
-  test('serves media over https only', () => {
-    const [distribution] = template.ofType('AWS::CloudFront::Distribution');
-    expect(JSON.stringify(distribution!.properties)).toContain('"ViewerProtocolPolicy":"redirect-to-https"');
+  test('serves media and page over https only', () => {
+    const policies = template
+      .ofType('AWS::CloudFront::Distribution')
+      .map(({ properties }) => /"ViewerProtocolPolicy":"([a-z-]+)"/.exec(JSON.stringify(properties))?.[1]);
+    expect(policies.sort()).toEqual(['https-only', 'redirect-to-https']);
   });
 });
 
 describe.each(['local', 'dev', 'prod'] as const)('in stage %s', (stage) => {
   const template = templates[stage];
   const buckets = template.ofType('AWS::S3::Bucket');
+  const distributionOf = (name: string): Resource | undefined =>
+    template.ofType('AWS::CloudFront::Distribution').find(({ logicalId }) => logicalId.startsWith(name));
+  const media = distributionOf('Cdn')!;
+  const page = distributionOf('Page');
 
   test('no bucket can be made public', () => {
-    expect(buckets).toHaveLength(3);
+    expect(buckets).toHaveLength(page === undefined ? 3 : 4);
     for (const { properties } of buckets) {
       expect(properties['PublicAccessBlockConfiguration']).toEqual({
         BlockPublicAcls: true,
@@ -64,19 +76,24 @@ describe.each(['local', 'dev', 'prod'] as const)('in stage %s', (stage) => {
     }
   });
 
-  test('bucket policies let in the distribution, to read media, and nobody else', () => {
+  test('bucket policies let in a distribution, to read what it serves, and nobody else', () => {
     const allowed = template
       .ofType('AWS::S3::BucketPolicy')
       .flatMap(statementsIn)
       .filter(({ effect }) => effect === 'Allow');
-    expect(allowed).toHaveLength(1);
-    expect(allowed[0]).toMatchObject({
-      actions: ['s3:GetObject'],
-      principal: { Service: 'cloudfront.amazonaws.com' },
+    const readers = allowed.map(({ actions, principal, condition, resources }) => {
+      expect(actions).toEqual(['s3:GetObject']);
+      expect(principal).toEqual({ Service: 'cloudfront.amazonaws.com' });
+      const [, distribution] = /distribution\/",\{"Ref":"(\w+)"/.exec(JSON.stringify(condition)) ?? [];
+      return [/"(\w+Bucket)[0-9A-F]{8}"/.exec(JSON.stringify(resources))?.[1], distribution];
     });
-    const [distribution] = template.ofType('AWS::CloudFront::Distribution');
-    expect(JSON.stringify(allowed[0]!.condition)).toContain(`{"Ref":"${distribution!.logicalId}"}`);
-    expect(JSON.stringify(allowed[0]!.resources)).toContain('"MediaBucket');
+    expect(new Map(readers as [string, string][])).toEqual(
+      new Map([
+        ['MediaBucket', media.logicalId],
+        ...(page === undefined ? [] : ([['PageFilesBucket', page.logicalId]] as const)),
+      ]),
+    );
+    expect(readers).toHaveLength(page === undefined ? 1 : 2);
   });
 
   test('every bucket and queue refuses a request without TLS', () => {
@@ -101,8 +118,7 @@ describe.each(['local', 'dev', 'prod'] as const)('in stage %s', (stage) => {
   });
 
   test('stored pages and pictures can neither run nor be taken for another type', () => {
-    const [distribution] = template.ofType('AWS::CloudFront::Distribution');
-    const { DefaultCacheBehavior, CacheBehaviors } = distribution!.properties['DistributionConfig'] as {
+    const { DefaultCacheBehavior, CacheBehaviors } = media.properties['DistributionConfig'] as {
       DefaultCacheBehavior: { ResponseHeadersPolicyId: unknown };
       CacheBehaviors?: unknown;
     };
@@ -175,14 +191,13 @@ describe.each(['local', 'dev', 'prod'] as const)('the task API in stage %s', (st
       .ofType('AWS::ApiGatewayV2::Api')
       .filter(({ properties }) => properties['ProtocolType'] === 'HTTP');
     const cors = api!.properties['CorsConfiguration'];
-    // A stage without pages has no CORS at all.
-    if (stage === 'prod') expect(cors).toBeUndefined();
-    else {
-      expect(cors).toMatchObject({
-        AllowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-        AllowHeaders: ['authorization', 'content-type', 'content-encoding', 'idempotency-key'],
-      });
-    }
+    expect(cors).toMatchObject({
+      AllowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      AllowHeaders: ['authorization', 'content-type', 'content-encoding', 'idempotency-key'],
+    });
+    // Where nobody named another, the page of the stage is the only one.
+    const { AllowOrigins: origins } = cors as { AllowOrigins: readonly unknown[] };
+    if (stage === 'prod') expect(origins).toHaveLength(1);
   });
 });
 

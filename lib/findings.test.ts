@@ -37,6 +37,7 @@ const schemaErrorsIn = (app: App): readonly string[] => {
 describe.each(['local', 'dev', 'prod'] as const)('stage %s', (stage) => {
   test('has no cdk-nag finding that nobody acknowledged', () => {
     expect(withApp(stage, findingsIn)).toEqual([]);
+    expect(withApp(stage, findingsIn, { previews: 'true' })).toEqual([]);
   });
 });
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { functionNames, functionSpecs, type FunctionName } from './function-specs.ts';
 import { statementsIn, Template, type Statement } from './synthesized-fixture.ts';
 
-const template = new Template('dev');
+// With everything that a stage can have.
+const template = new Template('dev', { previews: 'true' });
 const policies = [
   'AWS::IAM::Policy',
   'AWS::IAM::ManagedPolicy',
@@ -19,7 +20,7 @@ const holdersOf = (action: string) =>
 
 /** Wildcards that stand for ids which exist only while the system runs. */
 const openEnded =
-  /("MediaBucket\w+"|"WorkflowsBucket\w+"|"UploadsBucket\w+"),"Arn"\]\},"\/\*"|\/live\/POST\/@connections\/\*/;
+  /("MediaBucket\w+"|"WorkflowsBucket\w+"|"UploadsBucket\w+"|"PageFilesBucket\w+"),"Arn"\]\},"\/\*"|\/live\/POST\/@connections\/\*/;
 
 test('every policy of the stack was looked at', () => {
   const unknown = template.resources.filter(
@@ -114,7 +115,7 @@ describe('who may', () => {
 
 test('the keys of providers are read by who scales workers, and no secret but the one that was named', () => {
   const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:comfyui/providers-AbCdEf';
-  const named = new Template('dev', { providerSecretArn: arn });
+  const named = new Template('dev', { providerSecretArn: arn, previews: 'true' });
   for (const name of functionNames) {
     const readable = named
       .statementsOf(name)
@@ -125,6 +126,23 @@ test('the keys of providers are read by who scales workers, and no secret but th
     expect(readable).toMatchObject(expected);
     expect(readable).toHaveLength(expected.length);
   }
+});
+
+test('monitors may invoke the function that takes previews and no other, where there is one', () => {
+  const invoking = (each: Template) =>
+    each
+      .ofType('AWS::IAM::ManagedPolicy')
+      .flatMap(statementsIn)
+      .filter(({ actions }) => actions.includes('lambda:InvokeFunction'));
+  const { logicalId } = template.function('push-preview');
+  expect(invoking(template)).toMatchObject([
+    {
+      effect: 'Allow',
+      actions: ['lambda:InvokeFunction'],
+      resources: [{ 'Fn::GetAtt': [logicalId, 'Arn'] }],
+    },
+  ]);
+  expect(invoking(new Template('dev'))).toEqual([]);
 });
 
 describe('publishing', () => {

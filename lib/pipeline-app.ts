@@ -46,9 +46,13 @@ export const createApp = ({ outdir, context, environment }: AppProps): StageApp 
   return { app, config: loadStageConfig(inputsOf(app, environment ?? {})) };
 };
 
-/** Adds the one stack of the stage. `assetRoot` holds `<function>/index.mjs` for every function. */
-export const addPipeline = ({ app, config }: StageApp, assetRoot: string): PipelineStack =>
-  new PipelineStack(app, 'Pipeline', { config, assetRoot });
+/**
+ * Adds the one stack of the stage. `assetRoot` holds `<function>/index.mjs` for every function, `pageRoot` the built
+ * page, which a stage with `page` needs.
+ * @throws StageConfigError when that is missing
+ */
+export const addPipeline = ({ app, config }: StageApp, assetRoot: string, pageRoot?: string): PipelineStack =>
+  new PipelineStack(app, 'Pipeline', { config, assetRoot, ...(pageRoot !== undefined && { pageRoot }) });
 
 /** Makes `app.synth()` fail on a cdk-nag finding that nobody acknowledged. */
 export const checkApp = (app: App): void => {
@@ -66,5 +70,6 @@ const inputsOf = (app: App, environment: Readonly<Record<string, string | undefi
     jwtAudience: input('jwtAudience', 'JWT_AUDIENCE'),
     corsOrigins: input('corsOrigins', 'CORS_ORIGINS'),
     providerSecretArn: input('providerSecretArn', 'PROVIDER_SECRET_ARN'),
+    previews: input('previews', 'PREVIEWS'),
   };
 };

@@ -11,6 +11,8 @@ import { referenceOf, Template, type Properties } from './synthesized-fixture.ts
 const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const templates = { local: new Template('local'), dev: new Template('dev'), prod: new Template('prod') };
 const { dev, local, prod } = templates;
+/** With everything that a stage can have. */
+const full = new Template('dev', { previews: 'true' });
 const environmentOf = (properties: Properties) =>
   (properties['Environment'] as { Variables: Record<string, unknown> }).Variables;
 
@@ -43,12 +45,39 @@ const knownTypes = [
   'AWS::SQS::QueuePolicy',
 ];
 
+/** The resources that one names, by `Ref`, `Fn::GetAtt`, `Fn::Sub` or `DependsOn`. */
+const referencesOf = (template: Template, { logicalId }: { readonly logicalId: string }): Set<string> => {
+  const text = JSON.stringify((template.json['Resources'] as Record<string, unknown>)[logicalId]);
+  const quoted = [...text.matchAll(/"(\w+)"|\$\{(\w+)/g)].map(
+    ([, plain, substituted]) => plain ?? substituted,
+  );
+  const all = new Set(template.resources.map((resource) => resource.logicalId));
+  return new Set(quoted.flatMap((id) => (id !== undefined && all.has(id) && id !== logicalId ? [id] : [])));
+};
+
+/** What puts the page into its bucket, and nothing else that runs code at deployment. */
+const pageTypes = ['AWS::Lambda::LayerVersion', 'Custom::CDKBucketDeployment'];
+const isDeployed = (stage: string): boolean => stage !== 'local';
+
 describe.each(['local', 'dev', 'prod'] as const)('the template of %s', (stage) => {
   const template = templates[stage];
 
-  test('is made of known types: no custom resource, nothing that runs code at deployment', () => {
+  test('is made of known types', () => {
     const types = new Set(template.resources.map(({ type }) => type));
-    expect([...types].filter((type) => !knownTypes.includes(type))).toEqual([]);
+    const others = [...types].filter((type) => !knownTypes.includes(type));
+    expect(others.sort()).toEqual(isDeployed(stage) ? pageTypes : []);
+  });
+
+  test('has no circle of resources that wait for each other', () => {
+    const open = new Map(
+      template.resources.map((resource) => [resource.logicalId, referencesOf(template, resource)]),
+    );
+    for (let ready = [...open].filter(([, needs]) => needs.size === 0); ready.length > 0;) {
+      for (const [id] of ready) open.delete(id);
+      for (const needs of open.values()) for (const [id] of ready) needs.delete(id);
+      ready = [...open].filter(([, needs]) => needs.size === 0);
+    }
+    expect([...open.keys()]).toEqual([]);
   });
 
   test('can stand in several regions of one account, which share the names of CloudFront', () => {
@@ -56,7 +85,7 @@ describe.each(['local', 'dev', 'prod'] as const)('the template of %s', (stage) =
       .filter(({ type }) => type.startsWith('AWS::CloudFront::'))
       .flatMap(({ properties }) => Object.values(properties) as Properties[])
       .flatMap(({ Name: name }) => (name === undefined ? [] : [JSON.stringify(name)]));
-    expect(names).toHaveLength(2);
+    expect(names).toHaveLength(isDeployed(stage) ? 4 : 2);
     expect(names.filter((name) => !name.includes('{"Ref":"AWS::Region"}'))).toEqual([]);
   });
 
@@ -66,19 +95,23 @@ describe.each(['local', 'dev', 'prod'] as const)('the template of %s', (stage) =
   });
 
   test('tells clients where everything is', () => {
-    expect(Object.keys(template.json['Outputs'] as object)).toEqual([
-      'ApiUrl',
-      'WebSocketUrl',
-      'EventBusName',
-      'EventBusArn',
-      'CdnDomain',
-      'CdnUrl',
-      'MediaBucketName',
-      'WorkflowBucketName',
-      'UploadBucketName',
-      'TableName',
-      'MonitorPolicyArn',
-    ]);
+    expect(Object.keys(template.json['Outputs'] as object).sort()).toEqual(
+      [
+        ...(isDeployed(stage) ? [] : ['PreviewFunctionName']),
+        'ApiUrl',
+        'WebSocketUrl',
+        'EventBusName',
+        'EventBusArn',
+        'CdnDomain',
+        'CdnUrl',
+        'MediaBucketName',
+        'WorkflowBucketName',
+        'UploadBucketName',
+        'TableName',
+        'MonitorPolicyArn',
+        ...(isDeployed(stage) ? ['PageUrl'] : []),
+      ].sort(),
+    );
   });
 
   test('keeps every log for a stated time', () => {
@@ -118,7 +151,7 @@ describe.each(['local', 'dev', 'prod'] as const)('the template of %s', (stage) =
   });
 
   test('runs every function on arm64 and the newest Node.js, with a log group and structured logs', () => {
-    for (const { properties } of template.ofType('AWS::Lambda::Function')) {
+    for (const { properties } of template.functions()) {
       expect(properties).toMatchObject({
         Architectures: ['arm64'],
         Runtime: 'nodejs24.x',
@@ -135,7 +168,7 @@ describe.each(['local', 'dev', 'prod'] as const)('the template of %s', (stage) =
 });
 
 describe.each(functionNames)('%s', (name) => {
-  const { properties } = dev.function(name);
+  const { properties } = full.function(name);
 
   test('gets the time, the memory and the variables of its specification', () => {
     const { timeoutSeconds, memoryMb, env } = functionSpecs[name];
@@ -196,8 +229,19 @@ describe('stages', () => {
     expect(logicalIds(prod)).toEqual(logicalIds(dev));
   });
 
-  test('local is made of them too: it differs in what its authorizer is told, not in having one', () => {
-    expect(logicalIds(local)).toEqual(logicalIds(dev));
+  test('local is made of them too: its authorizer is told otherwise, and its page comes from elsewhere', () => {
+    const ofPage = /^(Page|CustomCDKBucketDeployment)/;
+    expect(logicalIds(local)).toEqual(logicalIds(full).filter((id) => !ofPage.test(id)));
+  });
+
+  test('dev and prod have pictures while sampling only when they are told to', () => {
+    const ofPreviews = /^PushPreview/;
+    expect(logicalIds(dev)).toEqual(logicalIds(full).filter((id) => !ofPreviews.test(id)));
+    expect(logicalIds(full).filter((id) => ofPreviews.test(id))).toHaveLength(4);
+    const { Value: name } = (full.json['Outputs'] as Record<string, { Value: unknown }>)[
+      'PreviewFunctionName'
+    ]!;
+    expect(name).toEqual({ Ref: full.function('push-preview').logicalId });
   });
 
   test('only local is open to requests without credentials', () => {
@@ -230,7 +274,7 @@ describe('stages', () => {
       Object.values(template.json['Resources'] as Record<string, { Type: string; DeletionPolicy?: string }>)
         .filter(({ Type }) => Type === 'AWS::S3::Bucket' || Type === 'AWS::DynamoDB::Table')
         .map(({ DeletionPolicy }) => DeletionPolicy);
-    expect(policyOf(prod)).toEqual(['Retain', 'Retain', 'Retain', 'Retain']);
-    expect(policyOf(dev)).toEqual(['Delete', 'Delete', 'Delete', 'Delete']);
+    expect(policyOf(prod)).toEqual(['Retain', 'Retain', 'Retain', 'Retain', 'Retain']);
+    expect(policyOf(dev)).toEqual(['Delete', 'Delete', 'Delete', 'Delete', 'Delete']);
   });
 });

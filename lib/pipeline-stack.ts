@@ -7,6 +7,7 @@ import { EventRules, type Consumer } from './constructs/event-rules.ts';
 import { grantPermissions, type PermissionTargets } from './constructs/function-permissions.ts';
 import { LiveApi } from './constructs/live-api.ts';
 import { MediaCdn } from './constructs/media-cdn.ts';
+import { PageSite } from './constructs/page-site.ts';
 import { PipelineBus } from './constructs/pipeline-bus.ts';
 import { PipelineFunction } from './constructs/pipeline-function.ts';
 import { PipelineTable } from './constructs/pipeline-table.ts';
@@ -20,6 +21,8 @@ export interface PipelineStackProps {
   readonly config: StageConfig;
   /** Folder that holds `<function>/index.mjs` for every function. */
   readonly assetRoot: string;
+  /** Folder of the built page; read by a stage that deploys it. */
+  readonly pageRoot?: string;
 }
 
 /** The whole control plane of one stage. */
@@ -29,15 +32,19 @@ export class PipelineStack extends Stack {
   readonly #environment: Readonly<Partial<Record<EnvKey, string>>>;
 
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
-    const { config } = props;
+    const { config: given } = props;
     super(scope, id, {
       // The stage is in the name and not in the id, from which CDK derives logical ids: stages keep the same ones.
-      stackName: `${config.stage}-comfyui-pipeline`,
-      description: `ComfyUI event pipeline, stage ${config.stage}`,
-      ...(config.account !== undefined && { env: { account: config.account } }),
+      stackName: `${given.stage}-comfyui-pipeline`,
+      description: `ComfyUI event pipeline, stage ${given.stage}`,
+      ...(given.account !== undefined && { env: { account: given.account } }),
     });
-    refuseOpenStage(config);
-    this.#props = props;
+    refuseOpenStage(given);
+    const page = given.page
+      ? new PageSite(this, 'Page', { config: given, pageRoot: props.pageRoot ?? '' })
+      : undefined;
+    const config = page === undefined ? given : calledFrom(page.origin, given);
+    this.#props = { ...props, config };
     const { removal } = config;
     const { table } = new PipelineTable(this, 'Storage', config);
     const media = new PrivateBucket(this, 'Media', {
@@ -73,7 +80,9 @@ export class PipelineStack extends Stack {
     this.#consumeEvents();
     const taskApi = this.#serveTasks();
     this.#serveConnections();
+    if (config.previews) this.#takePreviews(events);
     this.#outputs(taskApi, cdn, events);
+    if (page !== undefined) this.#publish(page, taskApi, cdn);
   }
 
   #function(name: FunctionName, deadLetters?: DeadLetterQueue): PipelineFunction {
@@ -123,6 +132,24 @@ export class PipelineStack extends Stack {
     });
   }
 
+  #takePreviews(events: PipelineBus): void {
+    const { functionArn, functionName } = this.#function('push-preview').function;
+    events.admitToFunction(functionArn);
+    new CfnOutput(this, 'PreviewFunctionName', { value: functionName });
+  }
+
+  #publish(page: PageSite, taskApi: TaskApi, cdn: MediaCdn): void {
+    const { liveApi, uploadBucket } = this.#resources;
+    page.publish({
+      apiUrl: taskApi.api.apiEndpoint,
+      webSocketUrl: liveApi.url,
+      webSocketOrigin: liveApi.origin,
+      cdnUrl: cdn.url,
+      uploadOrigin: `https://${uploadBucket.bucketRegionalDomainName}`,
+    });
+    new CfnOutput(this, 'PageUrl', { value: page.origin });
+  }
+
   #outputs(taskApi: TaskApi, cdn: MediaCdn, events: PipelineBus): void {
     const { table, mediaBucket, workflowBucket, uploadBucket, liveApi, bus } = this.#resources;
     const outputs: Readonly<Record<string, string>> = {
@@ -141,6 +168,12 @@ export class PipelineStack extends Stack {
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });
   }
 }
+
+/** The page of the stage is one more that may call its API, read its media and upload. */
+const calledFrom = (origin: string, config: StageConfig): StageConfig => ({
+  ...config,
+  corsOrigins: [...config.corsOrigins, origin],
+});
 
 const environmentOf = (
   config: StageConfig,

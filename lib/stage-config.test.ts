@@ -7,6 +7,7 @@ const nothing: StageInputs = {
   jwtAudience: undefined,
   corsOrigins: undefined,
   providerSecretArn: undefined,
+  previews: undefined,
 };
 const issued = { jwtIssuer: 'https://issuer.example.com/', jwtAudience: 'comfyui' };
 
@@ -34,6 +35,24 @@ describe('the stage', () => {
     const refusal = refusalOf({ stage, ...issued });
     expect(refusal.code).toBe('stage.unknown');
     expect(refusal.message).toContain('local, dev, prod');
+  });
+});
+
+describe('previews', () => {
+  const previewsOf = (inputs: Partial<StageInputs>) => loadStageConfig({ ...nothing, ...inputs }).previews;
+
+  test('are on where nobody pays for them, and off on a deployed stage until one setting turns them on', () => {
+    expect(previewsOf({})).toBe(true);
+    expect(previewsOf({ previews: 'false' })).toBe(false);
+    for (const stage of ['dev', 'prod']) {
+      expect(previewsOf({ stage, ...issued })).toBe(false);
+      expect(previewsOf({ stage, ...issued, previews: '' })).toBe(false);
+      expect(previewsOf({ stage, ...issued, previews: 'true' })).toBe(true);
+    }
+  });
+
+  test.each(['yes', 'TRUE', '1'])('"%s" is refused', (previews) => {
+    expect(refusalOf({ previews }).code).toBe('stage.badPreviews');
   });
 });
 

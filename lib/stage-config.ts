@@ -31,6 +31,8 @@ export interface StageInputs {
   /** Comma-separated; takes the place of the stage's own list. */
   readonly corsOrigins: string | undefined;
   readonly providerSecretArn: string | undefined;
+  /** `true` or `false`; takes the place of the stage's own setting. */
+  readonly previews: string | undefined;
 }
 
 /** The deployment asked for a stage that can't be built; the message is one line that says what to set. */
@@ -99,6 +101,12 @@ const secretArnOf = (text: string | undefined): string => {
   );
 };
 
+const previewsOf = (stage: StageName, text: string | undefined): boolean => {
+  if (!text) return settingsOf[stage].previews;
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new StageConfigError('stage.badPreviews', `previews "${text}" must be true or false`);
+};
+
 /**
  * The last look before anything is made of a configuration, however it came about.
  * @throws StageConfigError for a stage without authentication that is not `local`
@@ -120,5 +128,6 @@ export const loadStageConfig = (inputs: StageInputs): StageConfig => {
     auth: stage === 'local' ? { kind: 'none' } : jwtAuth(stage, inputs),
     corsOrigins: originsOf(stage, inputs.corsOrigins),
     providerSecretArn: secretArnOf(inputs.providerSecretArn),
+    previews: previewsOf(stage, inputs.previews),
   };
 };

@@ -20,6 +20,10 @@ export interface StageSettings {
   /** The same of callback URLs and of the URLs of file inputs: see `ENV.outboundAddressPolicy`. */
   readonly outboundAddressPolicy: 'public' | 'private' | 'any';
   readonly storeTempOutputs: boolean;
+  /** Pictures while sampling, one call of a function every two seconds for each job that is watched. */
+  readonly previews: boolean;
+  /** Whether the page is deployed with the stage. */
+  readonly page: boolean;
   /** Prompts that wait in a worker's ComfyUI behind the one that runs, 0–8. */
   readonly prefetchDepth: number;
   /** Attempts of one user that workers may hold at once, 1–1000. */

@@ -45,6 +45,16 @@ const writeAssets = (folder: string): string => {
   return folder;
 };
 
+const writePage = (folder: string): string => {
+  mkdirSync(join(folder, 'assets'), { recursive: true });
+  writeFileSync(
+    join(folder, 'index.html'),
+    '<!doctype html>\n<html lang="en">\n  <head>\n    <script type="module" src="/assets/index-0a1b2c3d.js"></script>\n  </head>\n</html>\n',
+  );
+  writeFileSync(join(folder, 'assets', 'index-0a1b2c3d.js'), 'export {};\n');
+  return folder;
+};
+
 /** Runs `use` on the app of a stage, before it is synthesized. */
 export const withApp = <T>(
   stage: StageName,
@@ -55,7 +65,7 @@ export const withApp = <T>(
     const issued = { jwtIssuer: 'https://issuer.example.com', jwtAudience: 'comfyui' };
     const context = { stage, ...issued, ...inputs };
     const stageApp = createApp({ outdir: join(folder, 'out'), context });
-    addPipeline(stageApp, writeAssets(join(folder, 'functions')));
+    addPipeline(stageApp, writeAssets(join(folder, 'functions')), writePage(join(folder, 'page')));
     return use(stageApp.app);
   });
 
@@ -86,9 +96,16 @@ export class Template {
     return found;
   }
 
+  /** Those of `functions/`: CDK's own function, which copies the page at deployment, has no name. */
+  functions(): readonly Resource[] {
+    return this.ofType('AWS::Lambda::Function').filter(
+      ({ properties }) => properties['FunctionName'] !== undefined,
+    );
+  }
+
   /** The Lambda of one folder of `functions/`. */
   function(name: FunctionName): Resource {
-    const found = this.ofType('AWS::Lambda::Function').find(({ properties }) =>
+    const found = this.functions().find(({ properties }) =>
       String(properties['FunctionName']).endsWith(`-comfyui-${name}`),
     );
     if (found === undefined) throw new Error(`no function ${name}`);

@@ -113,9 +113,7 @@ test.each<[string, object]>([
   expect(await handle({ ...request, ...change })).toEqual({ watchers: 0 });
   expect(pusher.sent).toEqual([]);
   expect(JSON.stringify(logger.lines)).toBe(
-    JSON.stringify([
-      { level: 'warn', code: 'preview.unreadable', data: { keys: [Object.keys(change)[0]] } },
-    ]),
+    JSON.stringify([{ level: 'warn', code: 'preview.unreadable', data: { keys: [Object.keys(change)[0]] } }]),
   );
 });
 

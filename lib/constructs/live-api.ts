@@ -18,6 +18,8 @@ export class LiveApi extends Construct {
   readonly apiId: string;
   /** `wss://host/stage`, what browsers open and functions derive the management API from. */
   readonly url: string;
+  /** `wss://host`. */
+  readonly origin: string;
   readonly #api: apigateway.WebSocketApi;
 
   constructor(scope: Construct, id: string, { stage, throttle }: StageConfig) {
@@ -36,7 +38,8 @@ export class LiveApi extends Construct {
     );
     this.apiId = this.#api.apiId;
     // The attribute carries its scheme, so that the same template yields ws:// where there is no TLS.
-    this.url = `${this.#api.apiEndpoint}/${this.stageName}`;
+    this.origin = this.#api.apiEndpoint;
+    this.url = `${this.origin}/${this.stageName}`;
   }
 
   addRoutes({ connect, disconnect, subscribe }: LiveRoutes): void {

@@ -27,6 +27,13 @@ export class PipelineBus extends Construct {
     });
   }
 
+  /** Lets monitors invoke just this function. */
+  admitToFunction(functionArn: string): void {
+    this.monitorPolicy.addStatements(
+      new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [functionArn] }),
+    );
+  }
+
   #admitOwnAccount(): void {
     const statement = new iam.PolicyStatement({
       sid: 'OwnAccountOnly',

@@ -5,8 +5,8 @@ import { acknowledge } from '../acknowledge.ts';
 
 export interface PrivateBucketProps {
   readonly removal: 'destroy' | 'retain';
-  /** Days after which an object is deleted. */
-  readonly expiryDays: number;
+  /** Days after which an object is deleted; none are without it. */
+  readonly expiryDays?: number;
   /** Origins of pages that may reach objects; none for a bucket that no page touches. */
   readonly corsOrigins: readonly string[];
   /** What such a page may do: GET what is there, or PUT to a presigned URL. */
@@ -28,7 +28,7 @@ export class PrivateBucket extends Construct {
       removalPolicy: props.removal === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
       lifecycleRules: [
         {
-          expiration: Duration.days(props.expiryDays),
+          ...(props.expiryDays !== undefined && { expiration: Duration.days(props.expiryDays) }),
           abortIncompleteMultipartUploadAfter: Duration.days(1),
         },
       ],

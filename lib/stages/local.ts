@@ -15,6 +15,9 @@ export const local: StageSettings = {
   workerAddressPolicy: 'any',
   outboundAddressPolicy: 'any',
   storeTempOutputs: false,
+  previews: true,
+  // The demo serves it.
+  page: false,
   prefetchDepth: 1,
   maxRunningPerUser: 100,
   workerPools: [],

@@ -15,6 +15,9 @@ export const prod: StageSettings = {
   workerAddressPolicy: 'public',
   outboundAddressPolicy: 'public',
   storeTempOutputs: false,
+  // Each picture is a paid call and a paid push; -c previews=true
+  previews: false,
+  page: true,
   prefetchDepth: 1,
   maxRunningPerUser: 20,
   workerPools: [],
