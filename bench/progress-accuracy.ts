@@ -206,8 +206,10 @@ console.log('quarters of the time, in percent of the whole time. Backwards: how 
 console.log('| job | way | percentage | ETA 25 % | ETA 50 % | ETA 75 % | backwards |');
 console.log('| --- | --- | --- | --- | --- | --- | --- |');
 await runRecordings();
+report('**all recorded**', everything.first, everything.later);
+const recorded = everything.first.length;
 for (const [index, scenario] of SCENARIOS.entries()) await runScenario(scenario, index);
-report('**all**', everything.first, everything.later);
+report('**all synthetic**', everything.first.slice(recorded), everything.later.slice(recorded));
 
 const held = everything.later.flatMap(({ ours }) => ours.held);
 const share = ((100 * held.filter(Boolean).length) / Math.max(1, held.length)).toFixed(0);
