@@ -6,6 +6,7 @@ import { ticketsFrom } from '../client/tickets.ts';
 import { createPipelineApi, type PipelineApi } from './api/pipeline-api.ts';
 import type { TaskDetails } from './api/read-answers.ts';
 import { createTaskDetailsCache, type TaskDetailsCache } from './api/task-details.ts';
+import { createJobTitles, type JobTitles } from './jobs/job-titles.ts';
 import { createJobsStore, type JobsStore } from './jobs/jobs-store.ts';
 import type { PageConfig } from './page-config.ts';
 
@@ -15,6 +16,7 @@ export interface PageServices {
   readonly api: PipelineApi;
   readonly details: TaskDetailsCache;
   readonly jobs: JobsStore;
+  readonly titles: JobTitles;
 }
 
 /** What the shell does for every view. */
@@ -37,13 +39,9 @@ export const createPageServices = (
   const ticket = ticketsFrom({ apiUrl, token });
   const client = createPipelineClient({ apiUrl, webSocketUrl, token, ticket });
   const api = createPipelineApi({ apiUrl, token, onUnauthorized });
-  return {
-    config,
-    client,
-    api,
-    details: createTaskDetailsCache(api),
-    jobs: createJobsStore({ client, api }),
-  };
+  const titles = createJobTitles(() => localStorage);
+  const jobs = createJobsStore({ client, api });
+  return { config, client, api, details: createTaskDetailsCache(api), jobs, titles };
 };
 
 export const ServicesContext = createContext<PageServices | undefined>(undefined);

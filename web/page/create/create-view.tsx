@@ -1,8 +1,8 @@
 /** The first view: the form, what it started last, and all jobs. */
-import { useState, type ReactElement } from 'react';
+import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { GenerateClient } from '../../react/generate-client.tsx';
 import type { Generation } from '../../react/use-generation.ts';
-import type { Submission } from '../api/pipeline-api.ts';
+
 import { ApiError, messageOf } from '../api/pipeline-error.ts';
 import { JobsPanel } from '../jobs/jobs-panel.tsx';
 import { useServices } from '../page-services.ts';
@@ -10,7 +10,7 @@ import { hrefOf } from '../routing.ts';
 import { Advice } from '../ui/advice-line.tsx';
 import { OutputsInLightbox } from '../ui/outputs-in-lightbox.tsx';
 import type { Draft } from './draft.ts';
-import { WorkflowFormView } from './workflow-form.tsx';
+import { WorkflowFormView, type TitledSubmission } from './workflow-form.tsx';
 import './create.css';
 
 export interface CreateViewProps {
@@ -50,17 +50,25 @@ const Live = ({ generation }: { readonly generation: Generation }): ReactElement
 };
 
 export const CreateView = ({ draft, onDraft, onFile, generation }: CreateViewProps): ReactElement => {
-  const { api, jobs } = useServices();
+  const { api, jobs, titles } = useServices();
   const [submitting, setSubmitting] = useState(false);
   const [refusal, setRefusal] = useState<ApiError>();
+  const right = useRef<HTMLDivElement>(null);
+  const { jobId } = generation;
+  // The panel has buttons of its own that start jobs.
+  useEffect(() => {
+    if (jobId !== null) void jobs.refresh();
+  }, [jobs, jobId]);
 
-  const submit = async (submission: Submission): Promise<void> => {
+  const submit = async (submission: TitledSubmission): Promise<void> => {
     setSubmitting(true);
     try {
       const id = await api.submit(submission, crypto.randomUUID());
       setRefusal(undefined);
+      titles.keep(id, submission.title);
       jobs.add(id, submission.workflowId);
       generation.resume(id);
+      if (window.matchMedia('(max-width: 56rem)').matches) right.current?.scrollIntoView({ block: 'start' });
     } catch (error) {
       setRefusal(asApiError(error));
     } finally {
@@ -83,7 +91,7 @@ export const CreateView = ({ draft, onDraft, onFile, generation }: CreateViewPro
           refusal={refusal}
           onSubmit={(submission) => void submit(submission)}
         />
-        <div className="work-right">
+        <div className="work-right" ref={right}>
           <Live generation={generation} />
           <JobsPanel />
         </div>

@@ -75,11 +75,15 @@ export const Problems = ({ problems }: { readonly problems: readonly NodeProblem
   <>
     {problems.map(({ type, message }) => (
       <span key={`${type} ${message}`}>
-        {message} {adviceForProblem(type)}
+        {message.replace(/\.$/, '')}. {adviceForProblem(type)}
       </span>
     ))}
   </>
 );
+
+/** Texts of a line or more, and names of files. */
+const isWide = ({ kind, raw }: Parameter): boolean =>
+  kind === 'longText' || (kind === 'text' && raw.length > 14);
 
 export const Field = (props: FieldProps): ReactElement => {
   const id = useId();
@@ -88,7 +92,7 @@ export const Field = (props: FieldProps): ReactElement => {
   const hintId = `${id}-hint`;
   const control = <Control {...props} id={id} describedBy={wrong ? hintId : undefined} />;
   return (
-    <div className={parameter.kind === 'longText' ? 'field field-wide' : 'field'}>
+    <div className={isWide(parameter) || wrong ? 'field field-wide' : 'field'}>
       <label htmlFor={id}>{parameter.label}</label>
       {parameter.kind !== 'seed' && control}
       {parameter.kind === 'seed' && (

@@ -28,7 +28,8 @@ export const RefusalPanel = ({ refusal, problems }: RefusalPanelProps): ReactEle
         <ul>
           {[...inFields, ...problems].map((problem) => (
             <li key={`${placeOf(problem)} ${problem.message}`}>
-              <strong>{placeOf(problem)}</strong> {problem.message}. {adviceForProblem(problem.type)}
+              <strong>{placeOf(problem)}</strong> {problem.message.replace(/\.$/, '')}.{' '}
+              {adviceForProblem(problem.type)}
             </li>
           ))}
         </ul>

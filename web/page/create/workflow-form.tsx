@@ -24,6 +24,11 @@ import { FileField } from './file-field.tsx';
 import { RefusalPanel } from './refusal-panel.tsx';
 import { WorkflowPicker } from './workflow-picker.tsx';
 
+export interface TitledSubmission extends Submission {
+  /** What it is for, in a few words; empty where the workflow has no text. */
+  readonly title: string;
+}
+
 export interface WorkflowFormProps {
   readonly draft: Draft;
   readonly onDraft: (draft: Draft) => void;
@@ -31,7 +36,7 @@ export interface WorkflowFormProps {
   readonly submitting: boolean;
   /** Of the last submission. */
   readonly refusal: ApiError | undefined;
-  readonly onSubmit: (submission: Submission) => void;
+  readonly onSubmit: (submission: TitledSubmission) => void;
 }
 
 const FILE_KINDS: readonly string[] = ['image', 'audio', 'video'];
@@ -118,7 +123,9 @@ export const WorkflowFormView = (props: WorkflowFormProps): ReactElement => {
     event.preventDefault();
     if (!ready) return;
     const payload = filledWorkflow(draft.text, form, draft.typed);
-    onSubmit({ workflowId: draft.workflowId, payload, inputs: fileInputs(draft.files) });
+    const first = form.main.find(({ kind }) => kind === 'longText');
+    const title = first === undefined ? '' : shownValue(first, draft.typed);
+    onSubmit({ workflowId: draft.workflowId, payload, inputs: fileInputs(draft.files), title });
   };
   const shared = { draft, onDraft, problems };
   return (

@@ -70,26 +70,30 @@ const useGallery = (): readonly [Gallery, () => void] => {
   return [gallery, () => void add(gallery.nextCursor ?? undefined, () => false)];
 };
 
-const Tile = ({
-  item,
-  onOpen,
-}: {
+interface TileProps {
   readonly item: LightboxItem;
   readonly onOpen: () => void;
-}): ReactElement => (
-  <li>
-    <button
-      type="button"
-      className="tile"
-      data-testid="gallery-tile"
-      onClick={onOpen}
-      aria-label={`Show ${item.output.filename}`}
-    >
-      <Thumbnail output={item.output} testId="gallery-picture" />
-      <span className="tile-name">{item.output.filename}</span>
-    </button>
-  </li>
-);
+}
+
+const Tile = ({ item, onOpen }: TileProps): ReactElement => {
+  const { titles } = useServices();
+  const { output, jobId } = item;
+  const title = jobId === null ? undefined : titles.titleOf(jobId);
+  return (
+    <li>
+      <button
+        type="button"
+        className="tile"
+        data-testid="gallery-tile"
+        onClick={onOpen}
+        aria-label={`Show ${output.filename}${title === undefined ? '' : `: ${title}`}`}
+      >
+        <Thumbnail output={output} testId="gallery-picture" />
+        <span className="tile-name">{title ?? output.filename}</span>
+      </button>
+    </li>
+  );
+};
 
 export const GalleryView = (): ReactElement => {
   const [{ items, nextCursor, phase, error }, more] = useGallery();

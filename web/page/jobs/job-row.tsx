@@ -33,11 +33,12 @@ const lineOf = ({ status, live, error, cancelling }: JobEntry): string => {
   if (cancelling) return 'Cancelling…';
   if (status === 'failed') {
     const node = live?.failure?.nodeName ?? live?.failure?.nodeType ?? '';
-    const place = node === '' ? '' : `${node}: `;
-    return `${place}${error} — ${adviceFor(error, live?.failure?.reason ?? null)}`;
+    const place = node === '' || error.includes(node) ? '' : `${node}: `;
+    return `${place}${error.replace(/\.$/, '')}. ${adviceFor(error, live?.failure?.reason ?? null)}`;
   }
   if (status === 'completed' || status === 'cancelled') return '';
   if (live?.retry) return `${live.message} Trying again.`;
+  if (status === 'assigned') return 'On a worker, behind the job that it runs';
   if (status === 'pending')
     return [queueText(live?.queuePosition ?? null), etaText(live?.eta ?? null)].filter(Boolean).join(' · ');
   return [live?.message ?? '', etaText(live?.eta ?? null)].filter(Boolean).join(' · ');
@@ -127,6 +128,9 @@ const Bar = ({ entry }: { readonly entry: JobEntry }): ReactElement => {
 
 export const JobRow = ({ entry, now }: { readonly entry: JobEntry; readonly now: number }): ReactElement => {
   const line = lineOf(entry);
+  const { titles } = useServices();
+  const title = titles.titleOf(entry.id);
+  const workflow = entry.workflowId === '' ? 'Job' : entry.workflowId;
   const href = hrefOf({ view: 'job', jobId: entry.id });
   return (
     <li className="job-row" data-testid="job-row" data-status={entry.status} data-job={entry.id}>
@@ -135,9 +139,12 @@ export const JobRow = ({ entry, now }: { readonly entry: JobEntry; readonly now:
       </a>
       <div className="job-text">
         <div className="job-title">
-          <a href={href}>{entry.workflowId === '' ? 'Job' : entry.workflowId}</a>
+          <a href={href}>{title ?? workflow}</a>
           <StatusBadge status={entry.status} />
-          <span className="note">{agoText(entry.createdAt, now)}</span>
+          <span className="note">
+            {title === undefined ? '' : `${workflow} · `}
+            {agoText(entry.createdAt, now)}
+          </span>
         </div>
         {line !== '' && (
           <p className={entry.status === 'failed' ? 'job-line job-line-failed' : 'job-line'}>{line}</p>

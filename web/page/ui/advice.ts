@@ -29,7 +29,9 @@ export const adviceFor = (message: string, reason: FailureReason | null): string
   const known = BY_MESSAGE.find(([pattern]) => pattern.test(message))?.[1];
   // From outside: a reason of a later version is none of ours.
   return (
-    known ?? (reason === null ? undefined : BY_REASON[reason]) ?? 'Open the job for its timeline, or retry.'
+    known ??
+    (reason === null ? undefined : BY_REASON[reason]) ??
+    'Look at what the node says, correct it, and generate again; or retry.'
   );
 };
 
