@@ -1,13 +1,10 @@
 /** What a screen reader is told: changes of the node and of the state, and never more than one in a few seconds. */
 import { useEffect, useRef, useState, type ReactElement } from 'react';
 
-export const ANNOUNCE_EVERY_MS = 4000;
+const ANNOUNCE_EVERY_MS = 4000;
 
-export interface AnnouncementProps {
-  readonly text: string;
-}
-
-export const Announcement = ({ text }: AnnouncementProps): ReactElement => {
+/** The text, except that it changes at most once in so many milliseconds; what came in between is left out. */
+export const useUnhurried = (text: string, everyMs: number): string => {
   const [said, setSaid] = useState(text);
   const saidAt = useRef(0);
   useEffect(() => {
@@ -16,12 +13,14 @@ export const Announcement = ({ text }: AnnouncementProps): ReactElement => {
       saidAt.current = Date.now();
       setSaid(text);
     };
-    const timer = setTimeout(say, Math.max(0, saidAt.current + ANNOUNCE_EVERY_MS - Date.now()));
+    const timer = setTimeout(say, Math.max(0, saidAt.current + everyMs - Date.now()));
     return () => clearTimeout(timer);
-  }, [text, said]);
-  return (
-    <p className="gc-announcement" role="status" aria-live="polite" data-testid="announcement">
-      {said}
-    </p>
-  );
+  }, [text, said, everyMs]);
+  return said;
 };
+
+export const Announcement = ({ text }: { readonly text: string }): ReactElement => (
+  <p className="gc-announcement" role="status" aria-live="polite" data-testid="announcement">
+    {useUnhurried(text, ANNOUNCE_EVERY_MS)}
+  </p>
+);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { renderToString } from 'react-dom/server';
 import { createPipelineClient } from '../client/pipeline-client.ts';
-import type { RunningNode, StoredOutput } from '../../shared-types/index.ts';
+import type { NodeRecord, RunningNode, StoredOutput } from '../../shared-types/index.ts';
 import { pushExamples } from '../../shared-types/push-examples.ts';
 import { GenerateClient } from './generate-client.tsx';
 import type { GenerationView } from './generation-store.ts';
@@ -72,7 +72,148 @@ describe('while it runs', () => {
   });
 });
 
+const node = (nodeId: string, changes: Partial<NodeRecord> = {}): NodeRecord => ({
+  nodeId,
+  nodeName: `Node ${nodeId}`,
+  nodeType: 'VAEDecode',
+  state: 'executed',
+  at: '2026-11-22T10:00:09.000Z',
+  durationMs: 1240,
+  ...changes,
+});
+
+describe('nodes', () => {
+  test('at work at the same time stand side by side, each with its own steps; one is the current one', () => {
+    const upscale = {
+      ...sampler,
+      nodeId: '8',
+      nodeName: 'Upscale',
+      nodeType: 'ImageScale',
+      nodeProgress: 3,
+      nodeMaxProgress: 9,
+    };
+    const page = html({ runningNodes: [sampler, upscale] });
+    expect(page.split('class="gc-node"')).toHaveLength(3);
+    expect(page.split('data-testid="current-node"')).toHaveLength(2);
+    expect(page).toContain('data-testid="parallel-node">Upscale<');
+    expect(page).toContain('3/9 steps');
+    expect(page).toContain('data-category="sample"');
+    expect(page).toContain('data-category="image"');
+  });
+
+  test('more than fit are counted', () => {
+    const many = Array.from({ length: 11 }, (_, n) => ({ ...sampler, nodeId: `${n}` }));
+    const page = html({ runningNodes: many });
+    expect(page.split('class="gc-node"')).toHaveLength(9);
+    expect(page).toContain('and 3 more');
+  });
+
+  test('that are done are listed with their times, those from the cache as such, running ones not', () => {
+    const page = html({
+      nodes: [
+        node('1', { state: 'cached', durationMs: null }),
+        node('2'),
+        node('3', { state: 'executing', durationMs: null }),
+        node('4', { durationMs: null }),
+      ],
+    });
+    expect(page).toContain('3, 1 cached');
+    expect(page).toMatch(/Node 1<\/span><span class="gc-badge">cached</);
+    expect(page).toMatch(/Node 2<\/span><span class="gc-row-time">1\.2 s</);
+    expect(page).toMatch(/Node 4<\/span><span class="gc-row-time">done</);
+    expect(page).not.toContain('Node 3<');
+  });
+});
+
+describe('what is told to a screen reader', () => {
+  const announced = (changes: Partial<GenerationView>): string | undefined =>
+    /data-testid="announcement">([^<]*)</.exec(html(changes))?.[1];
+
+  test('are nodes and states, not steps', () => {
+    expect(announced({})).toBe('Processing K-Sampler');
+    expect(announced({ status: 'pending', runningNodes: [], queuePosition: 2 })).toBe(
+      'Number 2 in the queue',
+    );
+    expect(announced({ status: 'completed', runningNodes: [] })).toBe('Finished: 0 outputs');
+  });
+
+  test('a failure is said once, by its alert', () => {
+    const error = { message: 'boom', nodeName: null, nodeType: null, nodeId: null, reason: null };
+    expect(announced({ status: 'failed', message: 'boom', error })).toBe('');
+  });
+
+  test('only one place speaks politely', () => {
+    expect(html({}).split('aria-live=')).toHaveLength(2);
+  });
+});
+
+describe('tries', () => {
+  test('say where each one stood and what was changed after it', () => {
+    const page = html({
+      retries: [
+        {
+          number: 1,
+          message: 'out of memory',
+          percentage: 67.9,
+          nodeName: 'K-Sampler',
+          step: 15,
+          steps: 20,
+          change: '512 × 512',
+        },
+        { number: 2, message: 'it restarted', percentage: 0, nodeName: '', step: 0, steps: 0, change: '' },
+      ],
+    });
+    expect(page).toContain('Try 1 failed at K-Sampler, 15/20 steps (67%)');
+    expect(page).toContain('Tried again with 512 × 512');
+    expect(page).toContain('Try 2 failed (0%)');
+    expect(page).toContain('Tried again as it was');
+  });
+});
+
+describe('waiting', () => {
+  test('shows the place, and that nobody can tell yet how long', () => {
+    const page = html({ status: 'pending', runningNodes: [], queuePosition: 1, eta: null });
+    expect(page).toMatch(/data-testid="queue-position">Next in the queue</);
+    expect(page).toMatch(/data-testid="eta"[^>]*>estimating</);
+  });
+
+  test('what is not known is not shown as 0%', () => {
+    const page = html({ status: 'resuming', runningNodes: [] });
+    expect(page).toContain('role="progressbar"');
+    expect(page).not.toContain('aria-valuenow');
+    expect(page).not.toContain('data-testid="percentage"');
+  });
+});
+
+describe('buttons', () => {
+  test('cancel while it runs, once; try again when it ended badly', () => {
+    expect(html({})).toMatch(/data-testid="cancel"[^>]*>Cancel</);
+    expect(html({ cancelling: true })).toMatch(/aria-disabled="true"[^>]*>Cancelling…</);
+    expect(html({ status: 'completed', runningNodes: [] })).not.toContain('<button');
+    expect(html({ status: 'cancelled', runningNodes: [] })).toContain('data-testid="retry"');
+    expect(html({ status: 'failed', runningNodes: [], jobId: null })).not.toContain('<button');
+  });
+});
+
+test('the picture so far is shown as the data that came', () => {
+  const preview = { nodeId: '3', mimeType: 'image/jpeg', image: '/9j/4AAQ' } as const;
+  expect(html({ preview })).toContain('src="data:image/jpeg;base64,/9j/4AAQ"');
+});
+
 describe('a failure', () => {
+  test('says what can be done about it, where something can', () => {
+    const error = {
+      message: 'CUDA',
+      nodeName: null,
+      nodeType: null,
+      nodeId: null,
+      reason: 'outOfMemory' as const,
+    };
+    expect(html({ status: 'failed', error })).toContain('a smaller size or batch may fit');
+    const other = { ...error, reason: '__proto__' as never };
+    expect(html({ status: 'failed', error: other })).not.toContain('gc-advice');
+  });
+
   test('names the node and says why, as an alert', () => {
     const error = {
       message: 'out of memory',

@@ -5,7 +5,13 @@ import { createPipelineClient } from '../client/pipeline-client.ts';
 import { JOB_ID, pushOf, snapshotOf } from '../test-support/job-pushes.ts';
 import { startPushServer, type PushServer } from '../test-support/push-server.ts';
 import { until } from '../test-support/until.ts';
-import { createGenerationStore, type GenerationStore, type KeyValueStorage } from './generation-store.ts';
+import {
+  createGenerationStore,
+  type FailurePolicy,
+  type GenerationStore,
+  type KeyValueStorage,
+} from './generation-store.ts';
+import { retryWithSmallerSize } from './smaller-size.ts';
 
 const submission = { workflow_id: 'text_to_image_v1', priority: 5, payload: '{}' };
 const KEY = 'generation.jobId';
@@ -40,7 +46,8 @@ afterEach(async () => {
   await server.close();
 });
 
-const newStore = (): GenerationStore => createGenerationStore({ client, storage: () => storage });
+const newStore = (onFailure?: FailurePolicy): GenerationStore =>
+  createGenerationStore({ client, storage: () => storage, onFailure });
 /** The store as a page watches it: subscribed, with every status it showed. */
 const watched = (store = newStore()): { store: GenerationStore; statuses: string[]; leave: () => void } => {
   const statuses: string[] = [];
@@ -119,6 +126,190 @@ describe('generate', () => {
       'ComfyUI restarted while the job ran. Trying again in 10 s (attempt 2 of 4)',
     );
   });
+});
+
+describe('tries', () => {
+  test('an attempt that failed is kept with the step it stood at, and the next one runs afresh', async () => {
+    const { store } = watched();
+    await store.generate(submission);
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    server.push(pushOf('job_progress', { sequence: 2 }), pushOf('job_retrying', { sequence: 3 }));
+    await shows(store, 'retrying');
+    const [first] = store.getSnapshot().retries;
+    expect(first).toMatchObject({
+      number: 1,
+      nodeName: 'K-Sampler',
+      step: 15,
+      steps: 20,
+      percentage: 67.9,
+      change: '',
+    });
+    expect(first?.message).toBe('ComfyUI restarted while the job ran.');
+    server.push(pushOf('job_started', { sequence: 4, attempt: 2 }));
+    await shows(store, 'running');
+    expect(store.getSnapshot()).toMatchObject({ progress: { percentage: 0 }, nodes: [] });
+    expect(store.getSnapshot().retries).toHaveLength(1);
+  });
+
+  const outOfMemory = {
+    reason: 'outOfMemory',
+    message: 'K-Sampler ran out of memory',
+    nodeName: 'K-Sampler',
+  } as const;
+  const large = '{"5":{"class_type":"EmptyLatentImage","inputs":{"width":1024,"height":768,"batch_size":1}}}';
+
+  test('what failed for want of memory is submitted again, smaller, and shown as it happens', async () => {
+    const { store, statuses } = watched(newStore(retryWithSmallerSize));
+    let made = 0;
+    server.onRequest = () => accepted(`job-${(made += 1)}`);
+    await store.generate({ ...submission, payload: large });
+    await until(() => client.getState('job-1')?.sequence === 1);
+    server.push(
+      pushOf('job_progress', { jobId: 'job-1', sequence: 2 }),
+      pushOf('job_failed', { jobId: 'job-1', sequence: 3, ...outOfMemory }),
+    );
+    await until(() => client.getState('job-2')?.sequence === 1);
+    expect(statuses).toEqual(['submitting', 'pending', 'running', 'retrying', 'pending']);
+    expect(server.requests[1]?.body).toContain('"width":512,"height":384,"batch_size":1');
+    expect(server.requests[1]?.body).not.toContain('"change"');
+    const change = '512 × 384';
+    expect(store.getSnapshot()).toMatchObject({
+      jobId: 'job-2',
+      error: null,
+      retries: [{ step: 15, change }],
+    });
+    expect(kept.get(KEY)).toBe('job-2');
+    server.push(pushOf('job_completed', { jobId: 'job-2', sequence: 2 }));
+    await shows(store, 'completed');
+  });
+
+  test('it ends failed when the policy has no more to offer, with every try on record', async () => {
+    const asked: number[] = [];
+    const store = newStore((error, tries, failed) => {
+      asked.push(tries);
+      return error.reason === 'nodeError' && tries < 3 ? { ...failed, change: 'another sampler' } : undefined;
+    });
+    watched(store);
+    let made = 0;
+    server.onRequest = () => accepted(`job-${(made += 1)}`);
+    await store.generate(submission);
+    for (const jobId of ['job-1', 'job-2', 'job-3']) {
+      await until(() => client.getState(jobId)?.sequence === 1);
+      server.push(pushOf('job_failed', { jobId, sequence: 2 }));
+    }
+    await shows(store, 'failed');
+    expect(asked).toEqual([1, 2, 3]);
+    expect(store.getSnapshot().retries.map(({ number, change }) => [number, change])).toEqual([
+      [1, 'another sampler'],
+      [2, 'another sampler'],
+    ]);
+  });
+
+  test('a next try that the API refuses is shown as the failure it is', async () => {
+    const { store } = watched(newStore((_error, _tries, failed) => failed));
+    await store.generate(submission);
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    server.onRequest = () => ({ status: 429, body: { error: 'too many tasks' } });
+    server.push(pushOf('job_failed', { sequence: 2 }));
+    await until(() => store.getSnapshot().error?.message === 'too many tasks');
+    expect(store.getSnapshot()).toMatchObject({
+      status: 'failed',
+      retries: [{ change: 'other parameters' }],
+    });
+  });
+
+  test('of a job that was resumed the submission is not known: it stays failed', async () => {
+    let asked = 0;
+    const { store } = watched(newStore((_error, _tries, failed) => ((asked += 1), failed)));
+    store.resume(JOB_ID);
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    server.push(pushOf('job_failed', { sequence: 2 }));
+    await shows(store, 'failed');
+    expect(asked).toBe(0);
+  });
+
+  test('an ended job is queued again as a new one', async () => {
+    const { store } = watched();
+    await store.generate(submission);
+    expect(await store.retry()).toBeUndefined();
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    server.push(pushOf('job_failed', { sequence: 2 }));
+    await shows(store, 'failed');
+    server.onRequest = () => accepted('again');
+    expect(await store.retry()).toBe('again');
+    expect(server.requests.at(-1)?.path).toBe(`/api/v1/tasks/${JOB_ID}/retry`);
+    await shows(store, 'pending');
+  });
+});
+
+describe('cancelling', () => {
+  test('asks once, says so until the job has stopped, and then is done', async () => {
+    const { store } = watched();
+    await store.generate(submission);
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    server.onRequest = () => ({ status: 202, body: { id: JOB_ID, status: 'running' } });
+    await Promise.all([store.cancel(), store.cancel()]);
+    expect(server.requests.filter(({ method }) => method === 'DELETE')).toHaveLength(1);
+    expect(store.getSnapshot().cancelling).toBe(true);
+    server.push(pushOf('job_cancelled', { sequence: 2 }));
+    await shows(store, 'cancelled');
+    expect(store.getSnapshot().cancelling).toBe(false);
+    await store.cancel();
+    expect(server.requests.filter(({ method }) => method === 'DELETE')).toHaveLength(1);
+  });
+
+  test('before the task has an id, it is cancelled as soon as it has one', async () => {
+    const { store } = watched();
+    const generating = store.generate(submission);
+    await store.cancel();
+    await generating;
+    await until(() =>
+      server.requests.some(({ method, path }) => method === 'DELETE' && path.endsWith(JOB_ID)),
+    );
+  });
+
+  test('a refusal is told, and it may be asked again', async () => {
+    const { store } = watched();
+    await store.generate(submission);
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    server.onRequest = () => ({ status: 503, body: { error: 'not now' } });
+    await store.cancel();
+    expect(store.getSnapshot()).toMatchObject({
+      cancelling: false,
+      message: 'It could not be cancelled: not now',
+    });
+  });
+
+  test('what fails while it is cancelled is not tried again', async () => {
+    const { store } = watched(newStore((_error, _tries, failed) => failed));
+    await store.generate(submission);
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    await store.cancel();
+    server.push(pushOf('job_failed', { sequence: 2 }));
+    await shows(store, 'failed');
+    expect(server.requests.map(({ method }) => method)).toEqual(['POST', 'DELETE']);
+  });
+});
+
+test('place, time left, nodes side by side and the picture so far are shown', async () => {
+  const { store } = watched();
+  const [node] = (pushOf('job_progress') as unknown as { runningNodes: { nodeId: string }[] }).runningNodes;
+  server.onSubscribe = (jobId) => [
+    snapshotOf({ jobId, sequence: 1, status: 'pending', progress: null, queuePosition: 2, attempt: 0 }),
+  ];
+  await store.generate(submission);
+  await until(() => store.getSnapshot().queuePosition === 2);
+  const runningNodes = [node, { ...node, nodeId: '8', nodeName: 'Upscale' }] as never;
+  server.push(
+    pushOf('job_progress', { sequence: 2, runningNodes }),
+    pushOf('job_nodes', { sequence: 2 }),
+    pushOf('job_preview', { sequence: 2 }),
+  );
+  await until(() => store.getSnapshot().preview !== null);
+  const view = store.getSnapshot();
+  expect(view).toMatchObject({ queuePosition: null, eta: { lowSeconds: 4, highSeconds: 7 } });
+  expect(view.runningNodes.map(({ nodeName }) => nodeName)).toEqual(['K-Sampler', 'Upscale']);
+  expect(view.nodes).toHaveLength(1);
 });
 
 describe('resuming', () => {

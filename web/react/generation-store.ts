@@ -221,7 +221,8 @@ class Store implements GenerationStore {
     const retries = given ? [...before.retries, failedTryOf(before, job.message, '')] : before.retries;
     let next: NextTry | undefined;
     try {
-      next = view.status === 'failed' && before.status !== 'failed' ? this.#nextTry(view) : undefined;
+      const wanted = view.status === 'failed' && before.status !== 'failed' && !before.cancelling;
+      next = wanted ? this.#nextTry(view) : undefined;
     } finally {
       // Also where the policy throws: that it failed is shown all the same.
       if (next === undefined) this.#show({ ...view, retries });
@@ -230,9 +231,8 @@ class Store implements GenerationStore {
     this.#tryNext({ ...view, retries, currentNode: before.currentNode, progress: before.progress }, next);
   }
 
-  #nextTry(failed: GenerationView): NextTry | undefined {
-    const { error, cancelling } = failed;
-    if (this.#submitted === undefined || error === null || cancelling) return undefined;
+  #nextTry({ error }: GenerationView): NextTry | undefined {
+    if (this.#submitted === undefined || error === null) return undefined;
     const { submission, tries } = this.#submitted;
     return this.#onFailure?.(error, tries, submission);
   }

@@ -16,7 +16,7 @@ export type NodeCategory =
 
 /** The first that fits: what a node does counts before what it does it with. */
 const RULES: readonly (readonly [NodeCategory, RegExp])[] = [
-  ['save', /^save|save$|preview|combine$|export/i],
+  ['save', /^save|save$|preview|videocombine|export/i],
   ['load', /load|checkpoint/i],
   ['decode', /decode/i],
   ['control', /control|adapter|pose|canny|depth|inpaintmodel/i],

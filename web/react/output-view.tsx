@@ -58,7 +58,11 @@ const TextOutput = ({ href }: { href: string }): ReactElement => {
     });
     return () => leaving.abort();
   }, [href]);
-  return <pre className="gc-text">{text}</pre>;
+  return (
+    <pre className="gc-text" tabIndex={0}>
+      {text}
+    </pre>
+  );
 };
 
 interface MediumProps {
