@@ -18,7 +18,7 @@ const speaking = (
       change = setText;
       rendered.push(text);
       if (said.at(-1) !== heard) said.push(heard);
-    });
+    }, [text, heard]);
     return null;
   };
   const leave = mountStrictly(Probe);

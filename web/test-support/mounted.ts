@@ -16,7 +16,8 @@ const createContainer = (): Element => {
 const installWindow = (): void => {
   const target = { addEventListener: nothing, removeEventListener: nothing };
   const document = { ...target, nodeType: 9, activeElement: null };
-  const window = { ...target, document, event: undefined, HTMLIFrameElement: class {} };
+  const window = { ...target, document, event: undefined, HTMLIFrameElement: Map };
+  // React looks into frames for the focused element: nothing here is one, so any class will do.
   Object.assign(globalThis, { window, document });
 };
 
