@@ -67,13 +67,12 @@ const usePageActions = (
 /** A dropped or chosen file becomes the draft; what it is not is said. */
 const useOpenFile = (setDraft: (draft: Draft) => void, setProblem: (line: string) => void) =>
   useCallback(
-    (file: File): void => {
-      void readWorkflowFile(file).then((reading) => {
-        setProblem(reading.kind === 'refused' ? `${file.name}: ${reading.message}` : '');
-        goTo({ view: 'create' });
-        if (reading.kind === 'workflow')
-          setDraft(draftOf(workflowIdOf(file.name), reading.text, { origin: 'file' }));
-      });
+    async (file: File): Promise<void> => {
+      const reading = await readWorkflowFile(file);
+      setProblem(reading.kind === 'refused' ? `${file.name}: ${reading.message}` : '');
+      goTo({ view: 'create' });
+      if (reading.kind === 'workflow')
+        setDraft(draftOf(workflowIdOf(file.name), reading.text, { origin: 'file' }));
     },
     [setDraft, setProblem],
   );
@@ -102,7 +101,7 @@ const View = ({ route, draft, setDraft, onFile, generation }: ViewProps): ReactE
       return <WorkersView />;
     case 'events':
       return <EventsView />;
-    default:
+    case 'create':
       return <CreateView draft={draft} onDraft={setDraft} onFile={onFile} generation={generation} />;
   }
 };
@@ -121,7 +120,8 @@ export const App = ({ services, needsKey, onKey }: AppProps): ReactElement => {
   const [problem, setProblem] = useState('');
   const { toasts, say } = useToasts();
   const actions = usePageActions(services, say, setDraft);
-  const openFile = useOpenFile(setDraft, setProblem);
+  const readFile = useOpenFile(setDraft, setProblem);
+  const openFile = useCallback((file: File) => void readFile(file), [readFile]);
   const dropping = useFileDrop(openFile);
   return (
     <ServicesContext value={services}>

@@ -5,11 +5,11 @@ import type { Generation } from '../../react/use-generation.ts';
 
 import { ApiError, messageOf } from '../api/pipeline-error.ts';
 import { JobsPanel } from '../jobs/jobs-panel.tsx';
-import { useServices } from '../page-services.ts';
+import { useActions, useServices } from '../page-services.ts';
 import { hrefOf } from '../routing.ts';
 import { Advice } from '../ui/advice-line.tsx';
 import { OutputsInLightbox } from '../ui/outputs-in-lightbox.tsx';
-import type { Draft } from './draft.ts';
+import { storedIdOf, type Draft } from './draft.ts';
 import { WorkflowFormView, type TitledSubmission } from './workflow-form.tsx';
 import './create.css';
 
@@ -51,6 +51,7 @@ const Live = ({ generation }: { readonly generation: Generation }): ReactElement
 
 export const CreateView = ({ draft, onDraft, onFile, generation }: CreateViewProps): ReactElement => {
   const { api, jobs, titles } = useServices();
+  const { say } = useActions();
   const [submitting, setSubmitting] = useState(false);
   const [refusal, setRefusal] = useState<ApiError>();
   const right = useRef<HTMLDivElement>(null);
@@ -76,6 +77,16 @@ export const CreateView = ({ draft, onDraft, onFile, generation }: CreateViewPro
     }
   };
 
+  const store = async (workflowId: string, payload: string): Promise<void> => {
+    const id = storedIdOf(workflowId);
+    try {
+      await api.saveWorkflow(id, payload);
+      say(`Stored as ${id}: it is in the list of workflows`);
+    } catch (error) {
+      say(messageOf(error));
+    }
+  };
+
   return (
     <>
       <h1 className="visually-hidden">Create</h1>
@@ -90,6 +101,7 @@ export const CreateView = ({ draft, onDraft, onFile, generation }: CreateViewPro
           submitting={submitting}
           refusal={refusal}
           onSubmit={(submission) => void submit(submission)}
+          onStore={store}
         />
         <div className="work-right" ref={right}>
           <Live generation={generation} />

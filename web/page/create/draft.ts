@@ -37,6 +37,13 @@ export const workflowIdOf = (filename: string): string =>
     .trim()
     .slice(0, 200) || 'dropped-workflow';
 
+/** As the task API wants the id of a stored workflow. */
+export const storedIdOf = (workflowId: string): string =>
+  workflowId
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^\.+/, '')
+    .slice(0, 128) || 'workflow';
+
 const texts = (value: unknown): Record<string, string> =>
   Object.fromEntries(
     Object.entries(fieldsOf(value) ?? {}).filter(

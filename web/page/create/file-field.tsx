@@ -23,16 +23,15 @@ export const FileField = ({ parameter, value, chosen, problems, onChoose }: File
   const { api } = useServices();
   const [state, setState] = useState<{ busy: boolean; error: string }>({ busy: false, error: '' });
 
-  const choose = (file: File | undefined): void => {
-    if (file === undefined) return;
+  const choose = async (file: File): Promise<void> => {
     setState({ busy: true, error: '' });
-    api.upload(file).then(
-      (fileId) => {
-        setState({ busy: false, error: '' });
-        onChoose({ fileId, name: file.name });
-      },
-      (error: unknown) => setState({ busy: false, error: messageOf(error) }),
-    );
+    try {
+      const fileId = await api.upload(file);
+      setState({ busy: false, error: '' });
+      onChoose({ fileId, name: file.name });
+    } catch (error) {
+      setState({ busy: false, error: messageOf(error) });
+    }
   };
 
   const now = state.busy
@@ -49,7 +48,10 @@ export const FileField = ({ parameter, value, chosen, problems, onChoose }: File
         accept={ACCEPTED[parameter.kind]}
         disabled={state.busy}
         aria-describedby={`${id}-now`}
-        onChange={(event) => choose(event.target.files?.[0])}
+        onChange={(event) => {
+          const file = event.target.files?.[0];
+          if (file !== undefined) void choose(file);
+        }}
       />
       <p id={`${id}-now`} className="note" aria-live="polite">
         {now}

@@ -1,5 +1,5 @@
 /** The workflow's parameters as a form. */
-import { useMemo, useState, type FormEvent, type ReactElement } from 'react';
+import { useMemo, useState, type FormEvent, type ReactElement, type ReactNode } from 'react';
 import type { ApiError, NodeProblem } from '../api/pipeline-error.ts';
 import {
   findParameters,
@@ -37,6 +37,8 @@ export interface WorkflowFormProps {
   /** Of the last submission. */
   readonly refusal: ApiError | undefined;
   readonly onSubmit: (submission: TitledSubmission) => void;
+  /** Keeps the workflow, as it stands in the form, in the pipeline. */
+  readonly onStore: (workflowId: string, payload: string) => Promise<void>;
 }
 
 const FILE_KINDS: readonly string[] = ['image', 'audio', 'video'];
@@ -97,13 +99,18 @@ const NodeFields = ({
 /** Fields are only made once it is open: a workflow may have thousands. */
 const AllInputs = ({
   nodes,
+  children,
   ...rest
-}: Omit<FieldsProps, 'parameters'> & { readonly nodes: readonly NodeInputs[] }): ReactElement => {
+}: Omit<FieldsProps, 'parameters'> & {
+  readonly nodes: readonly NodeInputs[];
+  readonly children: ReactNode;
+}): ReactElement => {
   const [open, setOpen] = useState(false);
   return (
     <details className="all-inputs" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>All inputs of {nodes.length} nodes</summary>
       {open && nodes.map((node) => <NodeFields key={node.nodeId} {...rest} node={node} />)}
+      {open && children}
     </details>
   );
 };
@@ -115,7 +122,7 @@ const elsewhere = (form: WorkflowForm, problems: readonly NodeProblem[]): readon
 };
 
 export const WorkflowFormView = (props: WorkflowFormProps): ReactElement => {
-  const { draft, onDraft, onFile, submitting, refusal, onSubmit } = props;
+  const { draft, onDraft, onFile, submitting, refusal, onSubmit, onStore } = props;
   const form = useMemo(() => findParameters(draft.text, draft.named), [draft.text, draft.named]);
   const problems = refusal?.problems ?? [];
   const ready = allValid(form, draft.typed) && !submitting;
@@ -127,12 +134,20 @@ export const WorkflowFormView = (props: WorkflowFormProps): ReactElement => {
     const title = first === undefined ? '' : shownValue(first, draft.typed);
     onSubmit({ workflowId: draft.workflowId, payload, inputs: fileInputs(draft.files), title });
   };
+  const store = (): void => {
+    const payload = filledWorkflow(draft.text, form, draft.typed);
+    void onStore(draft.workflowId, payload);
+  };
   const shared = { draft, onDraft, problems };
   return (
     <form className="card workflow-form" onSubmit={submit} noValidate>
       <WorkflowPicker draft={draft} onDraft={onDraft} onFile={onFile} />
       <Fields {...shared} parameters={form.main} />
-      <AllInputs {...shared} nodes={form.nodes} />
+      <AllInputs {...shared} nodes={form.nodes}>
+        <button type="button" className="button" disabled={!ready} onClick={store}>
+          Store this workflow
+        </button>
+      </AllInputs>
       {refusal !== undefined && <RefusalPanel refusal={refusal} problems={elsewhere(form, problems)} />}
       <button type="submit" className="button button-main" data-testid="generate" disabled={!ready}>
         {submitting ? 'Submitting…' : 'Generate'}

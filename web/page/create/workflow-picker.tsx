@@ -1,5 +1,5 @@
 /** Chooses the workflow: an example, a stored one, or a file. */
-import { useCallback, useEffect, useId, useRef, useState, type ReactElement } from 'react';
+import { useCallback, useId, useRef, type ReactElement } from 'react';
 import { messageOf } from '../api/pipeline-error.ts';
 import { useActions, useServices } from '../page-services.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -25,26 +25,25 @@ export const WorkflowPicker = ({ draft, onDraft, onFile }: WorkflowPickerProps):
   const { api } = useServices();
   const { say } = useActions();
   const input = useRef<HTMLInputElement>(null);
-  const stored = useLoaded(useCallback(() => api.storedWorkflows(), [api])).value ?? [];
-  const [wanted, setWanted] = useState<string>();
+  const listed = useCallback(() => api.storedWorkflows(), [api]);
+  const stored = useLoaded(listed).value ?? [];
 
-  useEffect(() => {
-    if (wanted === undefined) return undefined;
-    let left = false;
-    api.storedWorkflow(wanted).then(
-      ({ text, parameters }) => {
-        if (!left) onDraft(draftOf(wanted, text, { named: parameters, origin: 'stored' }));
-      },
-      (error: unknown) => say(`The workflow could not be loaded: ${messageOf(error)}`),
-    );
-    return () => {
-      left = true;
-    };
-  }, [api, wanted, onDraft, say]);
+  // Only the newest choice may change the form: an answer that comes late is of one that was left.
+  const newest = useRef('');
+
+  const openStored = async (wanted: string): Promise<void> => {
+    try {
+      const { text, parameters } = await api.storedWorkflow(wanted);
+      if (newest.current === wanted) onDraft(draftOf(wanted, text, { named: parameters, origin: 'stored' }));
+    } catch (error) {
+      say(`The workflow could not be loaded: ${messageOf(error)}`);
+    }
+  };
 
   const choose = (value: string): void => {
     const example = exampleWorkflows.find((one) => one.id === value);
-    setWanted(value.startsWith('stored:') ? value.slice('stored:'.length) : undefined);
+    newest.current = value.startsWith('stored:') ? value.slice('stored:'.length) : '';
+    if (newest.current !== '') void openStored(newest.current);
     if (example !== undefined) onDraft(draftOf(example.id, example.text));
   };
 

@@ -1,5 +1,5 @@
 /** Everything that was made, newest first. */
-import { useCallback, useEffect, useState, type ReactElement } from 'react';
+import { useEffect, useState, type ReactElement } from 'react';
 import { messageOf } from '../api/pipeline-error.ts';
 import type { TaskDetailsCache } from '../api/task-details.ts';
 import type { PipelineApi } from '../api/pipeline-api.ts';
@@ -34,40 +34,45 @@ interface Gallery extends Page {
   readonly error: string;
 }
 
+const EMPTY: Gallery = { items: [], nextCursor: null, phase: 'loading', error: '' };
+
+const withPage = (before: Gallery, page: Page): Gallery => ({
+  items: [...before.items, ...page.items],
+  nextCursor: page.nextCursor,
+  phase: 'ready',
+  error: '',
+});
+
+const failed =
+  (error: unknown) =>
+  (before: Gallery): Gallery => ({ ...before, phase: 'failed', error: messageOf(error) });
+
 const useGallery = (): readonly [Gallery, () => void] => {
   const { api, details } = useServices();
-  const [gallery, setGallery] = useState<Gallery>({
-    items: [],
-    nextCursor: null,
-    phase: 'loading',
-    error: '',
-  });
-  const add = useCallback(
-    async (cursor: string | undefined, isLeft: () => boolean): Promise<void> => {
-      setGallery((before) => ({ ...before, phase: 'loading', error: '' }));
-      try {
-        const page = await loadPage(api, details, cursor);
-        if (isLeft()) return;
-        setGallery((before) => ({
-          items: cursor === undefined ? page.items : [...before.items, ...page.items],
-          nextCursor: page.nextCursor,
-          phase: 'ready',
-          error: '',
-        }));
-      } catch (error) {
-        if (!isLeft()) setGallery((before) => ({ ...before, phase: 'failed', error: messageOf(error) }));
-      }
-    },
-    [api, details],
-  );
+  const [gallery, setGallery] = useState(EMPTY);
   useEffect(() => {
     let left = false;
-    void add(undefined, () => left);
+    const settle = (act: () => void): void => {
+      if (!left) act();
+    };
+    loadPage(api, details, undefined).then(
+      (page) => settle(() => setGallery(withPage(EMPTY, page))),
+      (error: unknown) => settle(() => setGallery(failed(error))),
+    );
     return () => {
       left = true;
     };
-  }, [add]);
-  return [gallery, () => void add(gallery.nextCursor ?? undefined, () => false)];
+  }, [api, details]);
+  const more = async (): Promise<void> => {
+    setGallery((before) => ({ ...before, phase: 'loading', error: '' }));
+    try {
+      const page = await loadPage(api, details, gallery.nextCursor ?? undefined);
+      setGallery((before) => withPage(before, page));
+    } catch (error) {
+      setGallery(failed(error));
+    }
+  };
+  return [gallery, () => void more()];
 };
 
 interface TileProps {

@@ -49,7 +49,11 @@ export const readTyped = (kind: FieldKind, typed: string): string | undefined =>
       return text === 'true' || text === 'false' ? text : undefined;
     case 'json':
       return parseJson(text) === undefined ? undefined : text;
-    default:
+    case 'text':
+    case 'longText':
+    case 'image':
+    case 'audio':
+    case 'video':
       return JSON.stringify(typed);
   }
 };
