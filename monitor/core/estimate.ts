@@ -26,6 +26,7 @@ const COMMON_DEVIATION = 0.04;
 const LEAST_HALF_MS = 300;
 /** How far the rate of one step may be off; of more steps, less by their square root. */
 const ONE_STEP_ERROR = 0.25;
+const FIRST_STEP_ERROR = 0.5;
 /** Below this, the sum of the nodes' times is more than the time they took: some run in parallel. */
 const PARALLEL_BELOW = 0.9;
 /** Without history, what steps say of the rest of a job is worth this much. */
@@ -70,20 +71,34 @@ const elapsedOf = (run: NodeRun, now: number): number =>
 const isOnePassOfMany = ({ ms, deviation }: Expectation, totalBySteps: number): boolean =>
   totalBySteps < Math.min(0.7 * ms, ms - 2 * deviation);
 
+interface BySteps {
+  readonly left: number;
+  /** How far it may be off. */
+  readonly error: number;
+}
+
+/** The first step alone says something to whoever knows the node: its time may hold that of a model's way to the card. */
+const beliefOf = (run: NodeRun, now: number): BySteps | undefined => {
+  const left = leftBySteps(run, now);
+  const seen = run.value - (run.stepsFrom?.value ?? 0);
+  if (left !== undefined) return { left, error: (ONE_STEP_ERROR * left) / Math.sqrt(seen) + 1 };
+  if (run.stepsFrom === undefined || run.restarted === true || run.startedAt === undefined) return undefined;
+  const byFirst = ((run.max - run.value) * (run.stepsFrom.at - run.startedAt)) / run.value;
+  return { left: byFirst, error: FIRST_STEP_ERROR * byFirst + 1 };
+};
+
 /** What is left of a node at work; undefined when neither history nor steps tell. */
 const leftOf = (run: NodeRun, expected: Expectation | undefined, now: number): number | undefined => {
-  const bySteps = leftBySteps(run, now);
-  if (expected === undefined) return bySteps;
+  if (expected === undefined) return leftBySteps(run, now);
+  const bySteps = beliefOf(run, now);
   const byHistory = leftByHistory(expected, elapsedOf(run, now));
   if (bySteps === undefined) return byHistory;
   const elapsed = elapsedOf(run, now);
-  if (isOnePassOfMany(expected, elapsed + bySteps)) return byHistory;
+  if (isOnePassOfMany(expected, elapsed + bySteps.left)) return byHistory;
   // Each weighs by the square of how far the other may be off.
-  const seen = run.value - (run.stepsFrom?.value ?? 0);
-  const stepError = (ONE_STEP_ERROR * bySteps) / Math.sqrt(seen) + 1;
   const historyError = expected.deviation + Math.max(0, elapsed - expected.ms);
-  const weight = historyError ** 2 / (historyError ** 2 + stepError ** 2);
-  return weight * bySteps + (1 - weight) * byHistory;
+  const weight = historyError ** 2 / (historyError ** 2 + bySteps.error ** 2);
+  return weight * bySteps.left + (1 - weight) * byHistory;
 };
 
 /** Nodes that an expansion added are part of the node that they were expanded from. */
