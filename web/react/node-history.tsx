@@ -33,7 +33,7 @@ export const NodeHistory = ({ nodes }: NodeHistoryProps): ReactElement | null =>
   const done = nodes.filter(({ state }) => state !== 'executing');
   if (done.length === 0) return null;
   return (
-    <details className="gc-history" data-testid="history">
+    <details className="gc-history" data-testid="history" open>
       <summary>
         <h3>Completed nodes</h3>
         <span className="gc-count">{countText(done)}</span>

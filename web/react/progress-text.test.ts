@@ -18,7 +18,7 @@ test.each([
 
 test('times read as people say them', () => {
   expect([0, 380, 9949, 9951, 12_400, 59_600, 125_000].map(durationText)).toEqual([
-    '0.0 s',
+    '0 ms',
     '0.4 s',
     '9.9 s',
     '10 s',

@@ -30,8 +30,9 @@ export const etaText = (eta: Eta | null): string => {
   return low === high ? `about ${high} ${name}` : `about ${low}–${high} ${name}`;
 };
 
-/** `0.4 s`, `12 s`, `2 min 05 s`. */
+/** `3 ms`, `0.4 s`, `12 s`, `2 min 05 s`. */
 export const durationText = (ms: number): string => {
+  if (ms < 100) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
