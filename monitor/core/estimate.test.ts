@@ -154,6 +154,16 @@ describe('without history', () => {
     expect(eta?.highSeconds).toBeGreaterThan(15);
   });
 
+  test('nothing is told while a node is to come that could take any time', () => {
+    const workflow = {
+      ...WORKFLOW,
+      save: { class_type: 'ImageUpscaleWithModel', inputs: { image: ['again', 0] } },
+    };
+    const prompt = { promptId: 'p', workflow, extraData: {}, outputNodeIds: ['save'], number: 0 };
+    const job = jobOf([finished('load', T0, T0), sampler('sample', 10, 500)], null);
+    expect(etaOf({ ...job, workflow: outlineOf(prompt, 100) }, T0 + 5000)).toBeNull();
+  });
+
   test('a count that fell back tells nothing', () => {
     const job = jobOf([{ ...sampler('sample', 10, 500), restarted: true }], null);
     expect(etaOf(job, T0 + 5000)).toBeNull();

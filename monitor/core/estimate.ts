@@ -217,9 +217,13 @@ const seenByClass = (job: Job, now: number): ReadonlyMap<string, number> => {
   return seen;
 };
 
+/** Core nodes that take next to nothing beside a sampler. */
+const SHORT =
+  /^(?:VAEDecode|VAEEncode|CLIP|Conditioning|Empty|Save|Preview|Image(?!Upscale)|Latent(?!Upscale))/;
+
 /**
- * Without history: what is left of the samplers at work, and as much again for others of their class. Nodes of classes
- * that this attempt has not shown yet are taken for short ones, so the upper end is generous.
+ * Without history: what is left of the samplers at work, and as much again for others of their class. Null also where
+ * a node is to come that could take any time: an upscaler may take longer than all before it.
  */
 const etaBySteps = (job: Job, now: number): Eta | null => {
   const running = [...job.nodes.values()].filter(({ state }) => state === 'running');
@@ -227,7 +231,9 @@ const etaBySteps = (job: Job, now: number): Eta | null => {
   if (lefts.length === 0) return null;
   const seen = seenByClass(job, now);
   const coming = nodesOf(job).filter((id) => !job.nodes.has(id));
-  const times = coming.map((id) => seen.get(job.workflow?.nodes.get(id)?.classType ?? ''));
+  const classes = coming.map((id) => job.workflow?.nodes.get(id)?.classType ?? '');
+  if (classes.some((name) => !seen.has(name) && !SHORT.test(name))) return null;
+  const times = classes.map((name) => seen.get(name));
   const left = Math.max(...lefts) + times.reduce<number>((sum, ms) => sum + (ms ?? 0), 0);
   const unseen = times.filter((ms) => ms === undefined).length;
   const longest = Math.max(0, ...seen.values());
