@@ -27,7 +27,7 @@ const SAMPLES = 400;
 const sightAt = (sights: readonly Sight[], ms: number): Sight | undefined =>
   sights.findLast((sight) => sight.ms <= ms);
 
-/** @param extrapolates whether `eta` was told at its sight's moment and goes on from there */
+/** A time that was told counts down from there. */
 export const accuracyOf = (sights: readonly Sight[], startMs: number, endMs: number): Accuracy => {
   const total = endMs - startMs;
   const times = Array.from({ length: SAMPLES }, (_, index) => (index + 0.5) / SAMPLES);

@@ -83,6 +83,17 @@ const textToImage = (steps: number, width: number) => ({
 
 const pick = (run: number, values: readonly number[]): number => values[run % values.length] ?? 1;
 
+/** The first run loads and encodes; the others find all of that in the cache. */
+const firstLoad = (run: number, loadMs: number): readonly NodeCost[] =>
+  run > 0
+    ? []
+    : [
+        { id: '4', ms: loadMs },
+        { id: '5', ms: 2 },
+        { id: '6', ms: 700 },
+        { id: '7', ms: 60 },
+      ];
+
 /** Every second run finds the model in the cache. */
 const coldLoader: Scenario = {
   name: 'cold loader, then warm',
@@ -126,14 +137,7 @@ const twoSamplers: Scenario = {
     cached: run === 0 ? [] : ['4', '5', '6', '7'],
     nodes: schedule(
       [
-        ...(run === 0
-          ? [
-              { id: '4', ms: 9000 },
-              { id: '5', ms: 2 },
-              { id: '6', ms: 700 },
-              { id: '7', ms: 60 },
-            ]
-          : []),
+        ...firstLoad(run, 9000),
         { id: '3', ms: 9000, steps: 20 },
         { id: '10', ms: 6500, steps: 5 },
         { id: '8', ms: 1800 },
@@ -158,14 +162,7 @@ const upscaler: Scenario = {
       cached: run === 0 ? [] : ['4', '5', '6', '7', '11'],
       nodes: schedule(
         [
-          ...(run === 0
-            ? [
-                { id: '4', ms: 7000 },
-                { id: '5', ms: 2 },
-                { id: '6', ms: 700 },
-                { id: '7', ms: 60 },
-              ]
-            : []),
+          ...firstLoad(run, 7000),
           { id: '3', ms: 300 * steps, steps },
           { id: '8', ms: 900 },
           ...(run === 0 ? [{ id: '11', ms: 400 }] : []),
@@ -251,14 +248,7 @@ const tiles: Scenario = {
     cached: run === 0 ? [] : ['4', '5', '6', '7'],
     nodes: schedule(
       [
-        ...(run === 0
-          ? [
-              { id: '4', ms: 7000 },
-              { id: '5', ms: 2 },
-              { id: '6', ms: 700 },
-              { id: '7', ms: 60 },
-            ]
-          : []),
+        ...firstLoad(run, 7000),
         { id: '3', ms: 6000, steps: 20 },
         { id: '8', ms: 900 },
         { id: '12', ms: 48_000, steps: 10, passes: 12 },
