@@ -29,6 +29,17 @@ describe('the configuration', () => {
     expect(configOf({ WORKER_TAGS: 'sdxl, eu,,sdxl' }).tags).toEqual(['eu', 'sdxl']);
   });
 
+  test('sends no previews until it is told to which function', () => {
+    expect(configOf({}).previewFunctionName).toBeUndefined();
+    expect(configOf({ PREVIEW_FUNCTION_NAME: '' }).previewFunctionName).toBeUndefined();
+    const name = 'dev-comfyui-push-preview';
+    expect(configOf({ PREVIEW_FUNCTION_NAME: name }).previewFunctionName).toBe(name);
+    expect(readConfig({ ...REQUIRED, PREVIEW_FUNCTION_NAME: 'a b' })).toEqual({
+      kind: 'invalid',
+      problems: ['PREVIEW_FUNCTION_NAME must be the name or the ARN of a function'],
+    });
+  });
+
   test('takes an empty variable for one that is not set', () => {
     expect(configOf({ COMFYUI_PORT: '', LOG_LEVEL: '' })).toMatchObject({
       comfyuiPort: 8188,
@@ -62,6 +73,6 @@ describe('the configuration', () => {
   });
 
   test('lists every variable that it reads', () => {
-    expect(new Set(ENVIRONMENT.map(([name]) => name)).size).toBe(13);
+    expect(new Set(ENVIRONMENT.map(([name]) => name)).size).toBe(14);
   });
 });

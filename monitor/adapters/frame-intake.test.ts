@@ -104,3 +104,45 @@ describe('binary frames', () => {
     expect(input).toMatchObject({ kind: 'binary', frame });
   });
 });
+
+describe('the picture of a preview', () => {
+  const word = (value: number): Buffer => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(value);
+    return bytes;
+  };
+  const head = Buffer.from('{"node_id":"3","prompt_id":"p"}');
+  const image = Buffer.from([0xff, 0xd8, 0xff, 7]);
+  const taken = (...parts: readonly Buffer[]): [string, string][] => {
+    const metrics = createMetrics();
+    const pictures: [string, string][] = [];
+    const intake = createFrameIntake(
+      metrics,
+      createFrameGuard(metrics, silent),
+      undefined,
+      (frame, picture) => pictures.push([frame.kind, picture.toString('hex')]),
+    );
+    intake.read(Buffer.concat(parts), true, 0);
+    return pictures;
+  };
+
+  test('is handed on as it came, of the old kind and of the new', () => {
+    expect(taken(word(1), word(2), image)).toEqual([['preview', 'ffd8ff07']]);
+    expect(taken(word(4), word(head.length), head, image)).toEqual([['previewWithMetadata', 'ffd8ff07']]);
+    expect(taken(word(4), word(head.length), head)).toEqual([['previewWithMetadata', '']]);
+  });
+
+  test.each<[string, readonly Buffer[]]>([
+    ['no bytes', []],
+    ['seven bytes', [word(4), Buffer.alloc(3)]],
+    ['a length of 0xFFFFFFFF', [word(4), word(0xffffffff), head, image]],
+    ['a length beyond the frame', [word(4), word(head.length + 99), head, image]],
+    ['metadata that is no JSON', [word(4), word(2), Buffer.from('{x'), image]],
+    ['format 99', [word(1), word(99), image]],
+    ['no format', [word(1)]],
+    ['an unknown event', [word(0x80000000), image]],
+    ['text', [word(3), word(1), Buffer.from('7hello')]],
+  ])('is not there in a frame with %s', (_name, parts) => {
+    expect(taken(...parts)).toEqual([]);
+  });
+});

@@ -2,7 +2,12 @@
 import type { PreviewRequest } from '../../shared-types/index.ts';
 import type { BinaryFrame } from '../core/monitor-input.ts';
 import type { PromptOwner } from '../core/own-jobs.ts';
-import { createPreviewDesk, type PreviewCall, type PreviewDesk } from '../core/preview-desk.ts';
+import {
+  createPreviewDesk,
+  type PreviewCall,
+  type PreviewDesk,
+  type PreviewDrop,
+} from '../core/preview-desk.ts';
 import type { PreviewListener } from './frame-intake.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -33,13 +38,11 @@ export class PreviewSender {
   readonly #ending = new AbortController();
   #calling: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #toldOfFailure = false;
+  readonly #told = new Set<string>();
 
   constructor(options: PreviewSenderOptions) {
     this.#options = options;
-    this.#desk = createPreviewDesk(options.ownerOf, (reason) =>
-      options.metrics.add('previews_dropped_total', reason),
-    );
+    this.#desk = createPreviewDesk(options.ownerOf, (reason) => this.#dropped(reason));
   }
 
   /** Takes a preview frame and its picture; returns at once. */
@@ -93,15 +96,25 @@ export class PreviewSender {
     }
   }
 
+  #dropped(reason: PreviewDrop): void {
+    this.#options.metrics.add('previews_dropped_total', reason);
+    if (reason === 'tooLarge')
+      this.#warn(
+        { code: 'monitor.previewTooLarge' },
+        'a preview is larger than 24 KB; ComfyUI makes smaller ones with --preview-size 256',
+      );
+  }
+
   #failed(error: unknown): void {
-    const { metrics, log } = this.#options;
-    metrics.add('preview_failures_total', nameOf(error));
-    if (this.#toldOfFailure) return;
-    this.#toldOfFailure = true;
-    log.warn(
-      { code: 'monitor.previewFailed', error: nameOf(error) },
-      'a preview could not be sent; further failures are only counted',
-    );
+    this.#options.metrics.add('preview_failures_total', nameOf(error));
+    this.#warn({ code: 'monitor.previewFailed', error: nameOf(error) }, 'a preview could not be sent');
+  }
+
+  /** Once a code: what follows is only counted. */
+  #warn(fields: { readonly code: string; readonly error?: string }, message: string): void {
+    if (this.#told.has(fields.code)) return;
+    this.#told.add(fields.code);
+    this.#options.log.warn(fields, `${message}; further ones are only counted`);
   }
 }
 
