@@ -145,6 +145,7 @@ const scheduledFunctions = {
       'workerPools',
       'providerSecretArn',
       'maxRunningPerUser',
+      'previewFunctionName',
     ],
     tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
     // What pods can run.

@@ -242,6 +242,12 @@ describe('stages', () => {
       'PreviewFunctionName'
     ]!;
     expect(name).toEqual({ Ref: full.function('push-preview').logicalId });
+    // Monitors of workers that are launched are told by whoever launches them.
+    const told = [full, dev].map((each) => environmentOf(each.function('scale-workers').properties));
+    expect(told.map((variables) => variables['PREVIEW_FUNCTION_NAME'])).toEqual([
+      full.function('push-preview').properties['FunctionName'],
+      '',
+    ]);
   });
 
   test('only local is open to requests without credentials', () => {

@@ -9,7 +9,7 @@ import { LiveApi } from './constructs/live-api.ts';
 import { MediaCdn } from './constructs/media-cdn.ts';
 import { PageSite } from './constructs/page-site.ts';
 import { PipelineBus } from './constructs/pipeline-bus.ts';
-import { PipelineFunction } from './constructs/pipeline-function.ts';
+import { functionNameOf, PipelineFunction } from './constructs/pipeline-function.ts';
 import { PipelineTable } from './constructs/pipeline-table.ts';
 import { PrivateBucket } from './constructs/private-bucket.ts';
 import { TaskApi } from './constructs/task-api.ts';
@@ -143,9 +143,12 @@ export class PipelineStack extends Stack {
     page.publish({
       apiUrl: taskApi.api.apiEndpoint,
       webSocketUrl: liveApi.url,
-      webSocketOrigin: liveApi.origin,
-      cdnUrl: cdn.url,
-      uploadOrigin: `https://${uploadBucket.bucketRegionalDomainName}`,
+      hosts: {
+        api: taskApi.api.apiEndpoint,
+        webSocket: liveApi.origin,
+        media: cdn.url,
+        uploads: `https://${uploadBucket.bucketRegionalDomainName}`,
+      },
     });
     new CfnOutput(this, 'PageUrl', { value: page.origin });
   }
@@ -194,6 +197,7 @@ const environmentOf = (
   maxRunningPerUser: String(config.maxRunningPerUser),
   workerPools: JSON.stringify(config.workerPools),
   providerSecretArn: config.providerSecretArn,
+  previewFunctionName: config.previews ? functionNameOf('push-preview', config) : '',
   openAccess: String(config.auth.kind === 'none'),
   jwtIssuer: config.auth.kind === 'jwt' ? config.auth.issuer : '',
   jwtAudience: config.auth.kind === 'jwt' ? config.auth.audience : '',

@@ -32,6 +32,8 @@ export const ENV = {
   workerPools: 'WORKER_POOLS',
   /** Secrets Manager secret with the keys of the providers; empty when no pool needs one. */
   providerSecretArn: 'PROVIDER_SECRET_ARN',
+  /** Function that takes pictures while sampling, for monitors to invoke; empty where the stage has none. */
+  previewFunctionName: 'PREVIEW_FUNCTION_NAME',
   /** OIDC issuer URL and audience of the tokens that callers send; empty when there are API keys only. */
   jwtIssuer: 'JWT_ISSUER',
   jwtAudience: 'JWT_AUDIENCE',

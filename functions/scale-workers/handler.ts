@@ -25,6 +25,7 @@ const wire = (): ScalingDependencies => {
     [ENV.workerPools]: z.string().default(''),
     [ENV.providerSecretArn]: z.string().default(''),
     [ENV.maxRunningPerUser]: z.coerce.number().int().min(1).max(1000),
+    [ENV.previewFunctionName]: z.string().default(''),
     AWS_REGION: required,
   });
   const pools = requirePools(env.WORKER_POOLS);
@@ -45,7 +46,11 @@ const wire = (): ScalingDependencies => {
     ids,
     logger,
     maxRunningPerUser: env.MAX_RUNNING_PER_USER,
-    monitor: { eventBusName: env.EVENT_BUS_NAME, region: env.AWS_REGION },
+    monitor: {
+      eventBusName: env.EVENT_BUS_NAME,
+      region: env.AWS_REGION,
+      previewFunctionName: env.PREVIEW_FUNCTION_NAME,
+    },
   };
 };
 

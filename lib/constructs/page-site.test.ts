@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { withPolicy } from './page-policy.ts';
 import { addPipeline, createApp } from '../pipeline-app.ts';
 import { StageConfigError } from '../stage-config.ts';
 import { referenceOf, Template, type Properties, type Resource } from '../synthesized-fixture.ts';
@@ -132,7 +133,7 @@ describe('its files', () => {
       .ofType('AWS::IAM::Policy')
       .filter(({ properties }) => JSON.stringify(properties['Roles']).includes(`"${role}"`));
     const text = JSON.stringify(policies.map(({ properties }) => properties['PolicyDocument']));
-    expect([...text.matchAll(/"(s3|logs):(\w+)"/g)].map(([, , action]) => action).sort()).toEqual([
+    expect([...text.matchAll(/"(s3|logs):(\w+)"/g)].map(([, , action]) => String(action)).sort()).toEqual([
       'AbortMultipartUpload',
       'CreateLogStream',
       'GetObject',
@@ -142,6 +143,16 @@ describe('its files', () => {
     ]);
     expect([...text.matchAll(/\/[0-9a-f]{64}\.zip"/g)]).toHaveLength(3);
   });
+});
+
+test('a policy stands before all that it binds, and after the charset', () => {
+  const html =
+    '<!doctype html><html><head><meta charset="utf-8" /><script src="/a.js"></script></head></html>';
+  expect(withPolicy(html, "default-src 'none'")).toMatch(
+    /<head><meta charset="utf-8" \/>\s*<meta http-equiv="Content-Security-Policy" content="default-src 'none'" \/><script/,
+  );
+  expect(withPolicy('<head><script></script></head>', 'x')).toMatch(/<head>\s*<meta http-equiv.*<script>/);
+  expect(withPolicy('<p>no head</p>', 'x')).toBeUndefined();
 });
 
 describe('a stage that deploys a page that was not built', () => {

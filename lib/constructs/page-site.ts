@@ -8,6 +8,7 @@ import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
 import { StageConfigError, type StageConfig } from '../stage-config.ts';
 import { PageFiles } from './page-files.ts';
+import { documentPolicy, headerPolicy, withPolicy, type PageHosts } from './page-policy.ts';
 import { PrivateBucket } from './private-bucket.ts';
 
 export interface PageSiteProps {
@@ -16,14 +17,11 @@ export interface PageSiteProps {
   readonly pageRoot: string;
 }
 
-/** What the page talks to; all without a trailing slash. */
+/** What the page talks to, and what its `config.json` says of it. */
 export interface PageTargets {
   readonly apiUrl: string;
   readonly webSocketUrl: string;
-  /** `wss://host` of the same. */
-  readonly webSocketOrigin: string;
-  readonly cdnUrl: string;
-  readonly uploadOrigin: string;
+  readonly hosts: PageHosts;
 }
 
 /**
@@ -71,14 +69,13 @@ export class PageSite extends Construct {
   /** Puts the page into the bucket: first the files that `index.html` names, then itself and `config.json`. */
   publish(targets: PageTargets): void {
     const { config, pageRoot } = this.#props;
-    const indexHtml = readFileSync(join(pageRoot, 'index.html'), 'utf8');
-    new PageFiles(this, 'Content', {
-      config,
-      pageRoot,
-      bucket: this.#bucket,
-      indexHtml: withPolicy(indexHtml, exactPolicy(targets)),
-      pageConfig: { apiUrl: targets.apiUrl, webSocketUrl: targets.webSocketUrl },
-    });
+    const { apiUrl, webSocketUrl, hosts } = targets;
+    const built = readFileSync(join(pageRoot, 'index.html'), 'utf8');
+    const indexHtml = withPolicy(built, documentPolicy(hosts));
+    if (indexHtml === undefined)
+      throw new StageConfigError('page.noHead', `index.html in "${pageRoot}" has no <head> for its policy`);
+    const pageConfig = { apiUrl, webSocketUrl };
+    new PageFiles(this, 'Content', { config, pageRoot, bucket: this.#bucket, indexHtml, pageConfig });
   }
 
   #accessControl(): cloudfront.S3OriginAccessControl {
@@ -100,7 +97,7 @@ export class PageSite extends Construct {
       comment: 'The page runs its own code, talks to this kind of stack only, and is shown in no frame',
       securityHeadersBehavior: {
         contentSecurityPolicy: {
-          contentSecurityPolicy: boundsOfPolicy(region, urlSuffix),
+          contentSecurityPolicy: headerPolicy(region, urlSuffix),
           override: true,
         },
         contentTypeOptions: { override: true },
@@ -158,48 +155,3 @@ const refuseWithoutPage = (pageRoot: string): void => {
 const noPowers = ['camera', 'display-capture', 'geolocation', 'microphone', 'payment', 'usb']
   .map((feature) => `${feature}=()`)
   .join(', ');
-
-/** What both policies say in the same words. Pictures while sampling are `data:`, chosen files `blob:`. */
-const ownParts = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-];
-const ownImages = "'self' data: blob:";
-
-/**
- * The header holds for every file and bounds what `index.html` says of itself. It can't name this very API: the API's
- * own CORS names the distribution that carries this header, and neither can come after the other.
- */
-const boundsOfPolicy = (region: string, urlSuffix: string): string => {
-  const gateway = `*.execute-api.${region}.${urlSuffix}`;
-  const cdn = 'https://*.cloudfront.net';
-  return [
-    ...ownParts,
-    `img-src ${ownImages} ${cdn}`,
-    `media-src blob: ${cdn}`,
-    `connect-src 'self' https://${gateway} wss://${gateway} https://*.s3.${region}.${urlSuffix} ${cdn}`,
-    "frame-ancestors 'none'",
-  ].join('; ');
-};
-
-/** The exact hosts. A browser that is given two policies does only what both allow. */
-const exactPolicy = ({ apiUrl, webSocketOrigin, cdnUrl, uploadOrigin }: PageTargets): string =>
-  [
-    ...ownParts,
-    `img-src ${ownImages} ${cdnUrl}`,
-    `media-src blob: ${cdnUrl}`,
-    `connect-src 'self' ${apiUrl} ${webSocketOrigin} ${uploadOrigin} ${cdnUrl}`,
-  ].join('; ');
-
-/** First in the head: a policy binds what comes after it. */
-const withPolicy = (html: string, policy: string): string => {
-  const head = html.indexOf('<head>');
-  if (head < 0)
-    throw new StageConfigError('page.noHead', 'the built index.html has no <head> to put its policy into');
-  const after = head + '<head>'.length;
-  const meta = `<meta http-equiv="Content-Security-Policy" content="${policy}" />`;
-  return `${html.slice(0, after)}\n    ${meta}${html.slice(after)}`;
-};

@@ -21,6 +21,9 @@ export interface PipelineFunctionProps {
   readonly deadLetterQueue?: IQueue;
 }
 
+export const functionNameOf = (name: FunctionName, { stage }: StageConfig): string =>
+  `${stage}-comfyui-${name}`;
+
 /** One Lambda with a role, a log group and nothing shared. */
 export class PipelineFunction extends Construct {
   readonly name: FunctionName;
@@ -31,7 +34,7 @@ export class PipelineFunction extends Construct {
     super(scope, id);
     this.name = props.name;
     const spec = functionSpecs[props.name];
-    const functionName = `${props.config.stage}-comfyui-${props.name}`;
+    const functionName = functionNameOf(props.name, props.config);
     const logGroup = this.#logGroup(functionName, props.config);
     this.role = this.#role(functionName, logGroup);
     const reserved = props.config.reservedConcurrency[props.name];

@@ -71,6 +71,9 @@ const secretEnvironmentOf = async (
   return undefined;
 };
 
+const previewsOf = ({ previewFunctionName: name }: Deps['monitor']): Readonly<Record<string, string>> =>
+  name === undefined || name === '' ? {} : { PREVIEW_FUNCTION_NAME: name };
+
 const requestOf = (
   { workerId, leaseUntil }: Instance,
   { pool, entry, deps }: { pool: PoolConfig; entry: LaunchEntry; deps: Deps },
@@ -85,6 +88,7 @@ const requestOf = (
     WORKER_ID: workerId,
     EVENTBRIDGE_BUS_NAME: deps.monitor.eventBusName,
     AWS_REGION: deps.monitor.region,
+    ...previewsOf(deps.monitor),
     WORKER_TAGS: tagsOf(pool, entry).join(','),
   },
   port: entry.port,

@@ -130,5 +130,10 @@ export interface ScalingDependencies extends ReapDependencies {
   /** Attempts of one user that workers may hold at once. */
   readonly maxRunningPerUser: number;
   /** What the monitors of instances are told. */
-  readonly monitor: { readonly eventBusName: string; readonly region: string };
+  readonly monitor: {
+    readonly eventBusName: string;
+    readonly region: string;
+    /** Takes pictures while sampling; none are sent without it. */
+    readonly previewFunctionName?: string;
+  };
 }
