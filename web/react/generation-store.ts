@@ -13,15 +13,7 @@ import {
   type NextTry,
 } from './generation-view.ts';
 
-export type {
-  FailedTry,
-  FailurePolicy,
-  GenerationError,
-  GenerationProgress,
-  GenerationStatus,
-  GenerationView,
-  NextTry,
-} from './generation-view.ts';
+export type { FailurePolicy, GenerationView } from './generation-view.ts';
 
 export interface GenerationStore {
   readonly subscribe: (listener: () => void) => () => void;

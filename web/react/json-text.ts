@@ -71,13 +71,7 @@ const spanOf = (text: string, path: readonly string[]): Span | undefined => {
   return span;
 };
 
-/** The value as it is written, or undefined when there is none. `text` must be JSON. */
-export const rawValue = (text: string, path: readonly string[]): string | undefined => {
-  const span = spanOf(text, path);
-  return span === undefined ? undefined : text.slice(span.start, span.end);
-};
-
-/** The text with one value replaced by `raw`, itself JSON; unchanged when there is no such value. */
+/** The text with one value replaced by `raw`, itself JSON; unchanged when there is no such value. `text` must be JSON. */
 export const withRawValue = (text: string, path: readonly string[], raw: string): string => {
   const span = spanOf(text, path);
   return span === undefined ? text : `${text.slice(0, span.start)}${raw}${text.slice(span.end)}`;
