@@ -21,7 +21,7 @@ const measuredNodes = (shape: WorkflowShape, { durations }: MeasuredRun): Readon
   new Map([...durations].filter(([id, ms]) => shape.nodes.has(id) && isTime(ms)));
 
 /** A model was loaded when a node that names one ran: else it came from ComfyUI's cache, and the model with it. */
-export const isCold = (shape: WorkflowShape, ran: Iterable<string>): boolean => {
+const isCold = (shape: WorkflowShape, ran: Iterable<string>): boolean => {
   for (const id of ran) if (shape.nodes.get(id)?.loadsModel === true) return true;
   return false;
 };

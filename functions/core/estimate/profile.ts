@@ -53,7 +53,7 @@ export const withMeasurement = (stat: Stat | undefined, value: number): Stat => 
 /** Four digits are more than the measurements are worth. */
 const short = (value: number): number => Number(value.toPrecision(4));
 
-export type StatText = readonly [key: string, stat: readonly [number, number, number]];
+type StatText = readonly [key: string, stat: readonly [number, number, number]];
 
 export const statTexts = (stats: Stats): readonly StatText[] =>
   [...stats].map(([key, { mean, deviation, count }]) => [key, [short(mean), short(deviation), count]]);
