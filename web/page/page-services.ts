@@ -37,7 +37,7 @@ export const createPageServices = (
 ): PageServices => {
   const { apiUrl, webSocketUrl } = config;
   const ticket = ticketsFrom({ apiUrl, token });
-  const client = createPipelineClient({ apiUrl, webSocketUrl, token, ticket });
+  const client = createPipelineClient({ apiUrl, webSocketUrl, token, ticket, previews: true });
   const api = createPipelineApi({ apiUrl, token, onUnauthorized });
   const titles = createJobTitles(() => localStorage);
   const jobs = createJobsStore({ client, api });

@@ -39,7 +39,7 @@ const Live = ({ generation }: { readonly generation: Generation }): ReactElement
       <OutputsInLightbox outputs={generation.images} jobId={jobId}>
         <GenerateClient generation={generation} />
       </OutputsInLightbox>
-      <Advice generation={generation} />
+      <Advice generation={generation} onStarted={generation.resume} />
       {jobId !== null && (
         <a className="live-more" href={hrefOf({ view: 'job', jobId })}>
           Timeline and details of this job

@@ -1,5 +1,5 @@
 /** One job: live while it runs, and everything about it afterwards. */
-import { useCallback, useEffect, type ReactElement } from 'react';
+import { useCallback, useEffect, useRef, type ReactElement } from 'react';
 import { GenerateClient } from '../../react/generate-client.tsx';
 import { useGeneration, type Generation } from '../../react/use-generation.ts';
 import { readApiKey } from '../api-key.ts';
@@ -7,6 +7,7 @@ import { messageOf } from '../api/pipeline-error.ts';
 import type { Attempt, TaskDetails } from '../api/read-answers.ts';
 import { StatusBadge } from '../jobs/job-row.tsx';
 import { useActions, useServices } from '../page-services.ts';
+import { goTo } from '../routing.ts';
 import { Advice } from '../ui/advice-line.tsx';
 import { adviceFor } from '../ui/advice.ts';
 import { agoText, clockText, durationText } from '../ui/format.ts';
@@ -31,10 +32,9 @@ const useCopy = (): ((what: string, text: string) => Promise<void>) => {
 };
 
 const Actions = ({ task }: { readonly task: TaskDetails }): ReactElement => {
-  const { cancel, retry, reuse, say } = useActions();
+  const { retry, reuse, say } = useActions();
   const { api, config } = useServices();
   const copy = useCopy();
-  const over = isOver(task.status);
   const copyCurl = async (): Promise<void> => {
     try {
       const payload = await api.getPayload(task);
@@ -49,19 +49,9 @@ const Actions = ({ task }: { readonly task: TaskDetails }): ReactElement => {
   };
   return (
     <div className="job-tools">
-      {!over && (
-        <button
-          type="button"
-          className="button"
-          disabled={task.cancelRequested}
-          onClick={() => void cancel(task.id)}
-        >
-          <Icon name="stop" /> {task.cancelRequested ? 'Cancelling…' : 'Cancel'}
-        </button>
-      )}
-      {over && (
+      {task.status === 'completed' && (
         <button type="button" className="button" onClick={() => void retry(task.id)}>
-          <Icon name="retry" /> {task.status === 'completed' ? 'Run again' : 'Retry'}
+          <Icon name="retry" /> Run again
         </button>
       )}
       <button type="button" className="button" onClick={() => void reuse(task)}>
@@ -122,6 +112,13 @@ const useJobGeneration = (jobId: string): Generation => {
   const generation = useGeneration({ client, storageKey: 'generation.jobPage' });
   const { resume } = generation;
   useEffect(() => resume(jobId), [resume, jobId]);
+  const followed = useRef(false);
+  const { jobId: current } = generation;
+  // "Try again" of the panel starts another job: that one has a page of its own.
+  useEffect(() => {
+    if (current === jobId) followed.current = true;
+    else if (followed.current && current !== null) goTo({ view: 'job', jobId: current });
+  }, [current, jobId]);
   return generation;
 };
 
@@ -171,7 +168,7 @@ export const JobView = ({ jobId }: { readonly jobId: string }): ReactElement => 
           <OutputsInLightbox outputs={generation.images} jobId={jobId}>
             <GenerateClient generation={generation} />
           </OutputsInLightbox>
-          <Advice generation={generation} />
+          <Advice generation={generation} onStarted={(next) => goTo({ view: 'job', jobId: next })} />
         </div>
         <div className="job-side">
           <NodeTimeline entries={timeline.value ?? []} now={now} />

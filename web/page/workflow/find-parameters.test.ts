@@ -29,15 +29,15 @@ describe('the parameters of a workflow', () => {
       ['positive', 'longText', '"beautiful scenery nature glass bottle landscape, , purple galaxy bottle,"'],
       ['negative', 'longText', '"text, watermark"'],
       ['seed', 'seed', '46588125086418'],
+      ['ckpt_name', 'text', '"flux1-dev-fp8.safetensors"'],
       ['steps', 'whole', '20'],
       ['cfg', 'number', '8'],
       ['width', 'whole', '512'],
       ['height', 'whole', '512'],
       ['batch_size', 'whole', '1'],
+      ['denoise', 'number', '1'],
       ['sampler_name', 'text', '"euler"'],
       ['scheduler', 'text', '"normal"'],
-      ['ckpt_name', 'text', '"flux1-dev-fp8.safetensors"'],
-      ['denoise', 'number', '1'],
     ]);
   });
 

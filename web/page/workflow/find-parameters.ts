@@ -85,18 +85,18 @@ const textPlaces = (workflow: Fields, side: 'positive' | 'negative'): ValuePath[
 };
 
 const LABELS: readonly (readonly [input: string, label: string, kind: FieldKind])[] = [
+  ['ckpt_name', 'Checkpoint', 'text'],
+  ['unet_name', 'Diffusion model', 'text'],
+  ['lora_name', 'LoRA', 'text'],
   ['steps', 'Steps', 'whole'],
   ['cfg', 'Guidance (CFG)', 'number'],
   ['guidance', 'Guidance', 'number'],
   ['width', 'Width', 'whole'],
   ['height', 'Height', 'whole'],
   ['batch_size', 'Batch size', 'whole'],
+  ['denoise', 'Denoise', 'number'],
   ['sampler_name', 'Sampler', 'text'],
   ['scheduler', 'Scheduler', 'text'],
-  ['ckpt_name', 'Checkpoint', 'text'],
-  ['unet_name', 'Diffusion model', 'text'],
-  ['lora_name', 'LoRA', 'text'],
-  ['denoise', 'Denoise', 'number'],
 ];
 
 const FILE_KINDS: readonly (readonly [className: RegExp, input: string, kind: FieldKind])[] = [
