@@ -67,6 +67,19 @@ describe('while somebody watches', () => {
     expect(turn(2000, 1)).toBe(2);
   });
 
+  test('a clock that is set back by an hour stops nothing', () => {
+    const { offer, turn } = setUp();
+    const hour = 3_600_000;
+    offer(1, hour);
+    turn(hour, 1);
+    expect(turn(hour, 1)).toBe(1);
+    offer(2, 1000);
+    expect(turn(1000, 1)).toBe(2);
+    offer(3, 1500);
+    expect(turn(1500, 1)).toBe('nothing');
+    expect(turn(3000, 1)).toBe(3);
+  });
+
   test('jobs side by side take turns', () => {
     const { offer, turn, owners } = setUp();
     owners.set('q', { kind: 'job', jobId: 'job-q', attempt: 2 });

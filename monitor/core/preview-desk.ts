@@ -61,6 +61,10 @@ const mimeTypeOf = (image: Uint8Array): Picture['mimeType'] | undefined => {
   return head === '137,80,78,71' ? 'image/png' : undefined;
 };
 
+/** No wait is that long: a clock that was set back must not stop the previews until it has caught up. */
+const isLater = (dueAt: number, now: number): boolean =>
+  dueAt > now && dueAt <= now + PREVIEW_LIMITS.askEveryMs;
+
 export const createPreviewDesk = (
   ownerOf: (promptId: string) => PromptOwner,
   dropped: (reason: PreviewDrop) => void,
@@ -91,7 +95,7 @@ export const createPreviewDesk = (
 
   const callOf = (slot: Slot, now: number): PreviewCall | undefined => {
     const { promptId, held, watched } = slot;
-    if (held === undefined || slot.dueAt > now) return undefined;
+    if (held === undefined || isLater(slot.dueAt, now)) return undefined;
     const owner = ownerOf(promptId);
     if (owner.kind === 'job') {
       const { jobId, attempt } = owner;
