@@ -1,4 +1,4 @@
-/** Serves the built page, its `config.json` and the events of the bus on loopback. The template does not deploy the page. */
+/** Serves the built page, its `config.json` and the events of the bus on loopback. The stage `local` deploys no page. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
