@@ -35,6 +35,8 @@ export interface FunctionSpec {
   readonly uploadActions?: readonly string[];
   /** May read the keys of the providers, where a stage has any. */
   readonly readsProviderSecret?: true;
+  /** May run, see and stop tasks of ECS, where a pool of the stage is of it. */
+  readonly launchesWorkers?: true;
   /** Whole minutes from one scheduled call to the next. */
   readonly everyMinutes?: number;
   /** May publish on the bus, as `comfyui.pipeline` and nobody else. */
@@ -151,6 +153,7 @@ const scheduledFunctions = {
     // What pods can run.
     workflowActions: ['GetObject'],
     readsProviderSecret: true,
+    launchesWorkers: true,
     everyMinutes: 1,
   },
   'reap-workers': {
@@ -160,6 +163,7 @@ const scheduledFunctions = {
     env: ['workerPools', 'providerSecretArn'],
     tableActions: [],
     readsProviderSecret: true,
+    launchesWorkers: true,
     everyMinutes: 5,
   },
 } as const satisfies Readonly<Record<string, FunctionSpec>>;

@@ -73,6 +73,7 @@ export class PipelineStack extends Stack {
       workflowBucket: workflows.bucket,
       uploadBucket: uploads.bucket,
       providerSecretArn: config.providerSecretArn,
+      workerPools: config.workerPools,
       bus: events.bus,
       liveApi,
     };

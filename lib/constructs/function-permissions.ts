@@ -6,6 +6,8 @@ import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { PIPELINE_SOURCE } from '../../shared-types/event-catalogue.ts';
 import { acknowledgeWildcard } from '../acknowledge.ts';
 import { functionSpecs } from '../function-specs.ts';
+import type { StageSettings } from '../stage-settings.ts';
+import { grantEcs } from './ecs-permissions.ts';
 import type { LiveApi } from './live-api.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
 
@@ -17,6 +19,7 @@ export interface PermissionTargets {
   readonly uploadBucket: Bucket;
   /** Secrets Manager ARN of the providers' keys; empty when the stage has none. */
   readonly providerSecretArn: string;
+  readonly workerPools: StageSettings['workerPools'];
   readonly bus: EventBus;
   readonly liveApi: LiveApi;
 }
@@ -34,6 +37,7 @@ export const grantPermissions = (target: PipelineFunction, resources: Permission
   if (spec.readsProviderSecret && resources.providerSecretArn !== '') {
     allow(target, 'secretsmanager', ['GetSecretValue'], resources.providerSecretArn);
   }
+  if (spec.launchesWorkers) grantEcs(target.role, resources.workerPools);
   if (spec.publishes) grantPublish(target, resources.bus);
   if (spec.pushes) grantPush(target, resources.liveApi);
 };

@@ -1,0 +1,62 @@
+import { describe, expect, test } from '@jest/globals';
+import { App, Stack } from 'aws-cdk-lib/core';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import { grantEcs } from './ecs-permissions.ts';
+
+const statementsFor = (pools: readonly Readonly<Record<string, unknown>>[]) => {
+  const stack = new Stack(new App({ analyticsReporting: false }), 'Test', {
+    env: { account: '123456789012', region: 'eu-west-1' },
+  });
+  const role = new iam.Role(stack, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
+  grantEcs(role, pools);
+  const template = stack.node.root.node
+    .findAll()
+    .flatMap((node) => (node instanceof iam.CfnPolicy ? [node] : []));
+  const [policy] = template;
+  const document =
+    policy === undefined ? undefined : (stack.resolve(policy.policyDocument) as { Statement: unknown });
+  return document?.Statement;
+};
+
+const ecs = {
+  name: 'gpu',
+  providers: [
+    { provider: 'novita', options: {} },
+    {
+      provider: 'ecs',
+      options: {
+        cluster: 'gpus',
+        products: [{ taskDefinition: 'comfyui' }, { taskDefinition: 'comfyui-large:7' }],
+      },
+    },
+  ],
+};
+
+describe('ECS', () => {
+  test('nobody may touch it where no pool is of it', () => {
+    expect(statementsFor([])).toBeUndefined();
+    expect(
+      statementsFor([{ name: 'gpu', providers: [{ provider: 'runpod', options: {} }] }]),
+    ).toBeUndefined();
+  });
+
+  test('tasks of the named definitions may run in the named cluster, and in no other', () => {
+    expect(JSON.stringify(statementsFor([ecs]))).toContain('task-definition/comfyui:*');
+    expect(statementsFor([ecs])).toMatchObject([
+      {
+        Action: 'ecs:RunTask',
+        Condition: { ArnEquals: { 'ecs:cluster': [expect.anything()] } },
+        Resource: [expect.anything(), expect.anything()],
+      },
+      {
+        Action: ['ecs:ListTasks', 'ecs:DescribeTasks', 'ecs:StopTask'],
+        Condition: { ArnEquals: expect.anything() },
+      },
+      { Action: 'ecs:TagResource', Condition: { StringEquals: { 'ecs:CreateAction': 'RunTask' } } },
+      {
+        Action: 'iam:PassRole',
+        Condition: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+      },
+    ]);
+  });
+});
