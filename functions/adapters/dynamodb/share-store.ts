@@ -17,6 +17,8 @@ import { expiryOf, queryPages, readRow, readRows, whenConditionHolds, type Store
 
 /** Each failed try means that another writer of the same share succeeded; so many in a row are not met in practice. */
 const RELEASE_TRIES = 50;
+const FIRST_WAIT_MS = 25;
+const MAX_WAIT_MS = 1000;
 
 type ShareRow = z.infer<typeof shareRowSchema>;
 
@@ -121,6 +123,8 @@ export const createShareStore = (options: StoreOptions): ShareStore => {
       for (let tries = 0; tries < RELEASE_TRIES; tries += 1) {
         const released = await tryRelease(userId, jobId, attempt, actualMs);
         if (released !== undefined) return released;
+        // Whoever comes back at once meets the same writers again.
+        await clock.sleep(Math.random() * Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** tries));
       }
       throw new PipelineError('share.contended', `share of ${userId} was never as it was read`, {
         retryable: true,

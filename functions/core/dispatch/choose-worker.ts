@@ -24,6 +24,8 @@ export interface WorkerPool {
   giveBack(workerId: string, jobId: string): void;
   /** Not to be chosen again in this pass. */
   drop(workerId: string): void;
+  /** What the registry says by now of the workers of this pass; one that was dropped stays out. */
+  refresh(workers: readonly Worker[]): void;
   /** Whether a worker other than this is known to be able to run it, be it free or not. */
   isKnownToRunElsewhere(needs: JobNeeds, workerId: string): boolean;
   /** What keeps every registered worker from running it, of the one that lacks least; undefined when one can. */
@@ -33,7 +35,7 @@ export interface WorkerPool {
 interface Slot {
   readonly worker: Worker;
   readonly offer: WorkerOffer | undefined;
-  readonly held: Set<string>;
+  held: Set<string>;
   /** Null before the first time. */
   lastAssignedAt: string | null;
   usable: boolean;
@@ -102,6 +104,14 @@ export const createWorkerPool = (
     drop: (workerId) => {
       const slot = byId.get(workerId);
       if (slot !== undefined) slot.usable = false;
+    },
+    refresh: (fresh) => {
+      const ready = new Map(slotsOf(fresh, offers, now()).map((slot) => [slot.worker.workerId, slot]));
+      for (const slot of slots) {
+        const { held, usable } = ready.get(slot.worker.workerId) ?? { held: slot.held, usable: false };
+        slot.held = held;
+        slot.usable &&= usable;
+      }
     },
     isKnownToRunElsewhere: (needs, workerId) =>
       slots.some(

@@ -77,3 +77,26 @@ test('dispatchers, sweeps and answers that fail, interleaved: every job ends onc
     { numRuns: 15 },
   );
 });
+
+test('dispatchers that keep losing to others leave the rest to them, and no slot stays empty', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), async (seed) => {
+      const world = createDispatchWorld();
+      const SLOTS = 8;
+      for (let index = 0; index < SLOTS; index += 1) await world.addWorker(`w${index}`);
+      for (let index = 0; index < 60; index += 1) await world.addJob({});
+      let claims = 0;
+      const { shares } = world.deps;
+      const claim: typeof shares.claim = (...wanted) => {
+        claims += 1;
+        return shares.claim(...wanted);
+      };
+      const deps = { ...world.deps, shares: { ...shares, claim } };
+      interleave(world.faults, seed);
+      await Promise.all(Array.from({ length: 30 }, () => dispatchPending(deps)));
+      expect(world.comfyUi.posted).toHaveLength(SLOTS);
+      expect(claims).toBeLessThan(30 * 6 + SLOTS);
+    }),
+    { numRuns: 6 },
+  );
+});

@@ -14,8 +14,18 @@ export interface DispatchReport {
 
 /** No job is begun after this: its files may take minutes, and the function has five. */
 const PASS_MS = 60_000;
-/** A share that changes under our hands means that another dispatcher gets on: so often it may, in one pass. */
-const MAX_RACES = 500;
+/**
+ * A lost race means that another dispatcher got on, and whoever gets on looks again before it ends: a loser that keeps
+ * losing may leave the rest to it. Were all to go on, twenty dispatchers of one busy user would hardly let one through.
+ */
+const MAX_LOST_IN_ROW = 5;
+const FIRST_WAIT_MS = 25;
+
+/** Losers that came back at once would meet again (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). */
+const afterRace = async (lostInRow: number, pass: Pass, { clock, random }: DispatchDependencies) => {
+  await clock.sleep(random() * FIRST_WAIT_MS * 2 ** lostInRow);
+  await pass.refreshSlots();
+};
 
 /** One job that cannot be read or placed must not keep the others waiting: it is logged, and thrown at the end. */
 const takeTurn = async (
@@ -33,17 +43,24 @@ const takeTurn = async (
   }
 };
 
-const serve = async (pass: Pass, failures: unknown[], deps: DispatchDependencies): Promise<number> => {
-  const deadline = deps.clock.now() + PASS_MS;
+const serve = async (
+  pass: Pass,
+  failures: unknown[],
+  deadline: number,
+  deps: DispatchDependencies,
+): Promise<number> => {
   let dispatched = 0;
-  let races = 0;
-  while (pass.pool.hasFree() && races < MAX_RACES && deps.clock.now() < deadline) {
+  let lostInRow = 0;
+  while (pass.pool.hasFree() && lostInRow < MAX_LOST_IN_ROW && deps.clock.now() < deadline) {
     const turn = await pass.next();
     if (turn === undefined) break;
     const placed = await takeTurn(turn, pass, failures, deps);
-    if (placed === 'again') races += 1;
-    else pass.drop(turn.entry);
-    if (placed === 'dispatched') dispatched += 1;
+    if (placed !== 'again') pass.drop(turn.entry);
+    if (placed === 'dispatched') {
+      dispatched += 1;
+      lostInRow = 0;
+    }
+    if (placed === 'again' || placed === 'inHand') await afterRace((lostInRow += 1), pass, deps);
   }
   return dispatched;
 };
@@ -74,19 +91,35 @@ const throwIfRetryable = (failures: readonly unknown[]): void => {
   if (retryable !== undefined) throw retryable;
 };
 
-/**
- * Serves whose turn it is, one job at a time, until slots or jobs are out. A job that no free worker can run is passed
- * over, and waits.
- * @throws what kept a job from being placed, once all others have been, unless repeating cannot cure it
- */
-export const dispatchPending = async (deps: DispatchDependencies): Promise<DispatchReport> => {
+const onePass = async (
+  failures: unknown[],
+  deadline: number,
+  deps: DispatchDependencies,
+): Promise<DispatchReport> => {
   const pass = await openPass(deps);
   const report = { idleWorkers: pass.pool.idleWorkers(), freeSlots: pass.pool.freeSlots() };
   if (pass.paused || report.freeSlots === 0) return { dispatched: 0, ...report };
-  const failures: unknown[] = [];
-  const dispatched = await serve(pass, failures, deps);
+  const dispatched = await serve(pass, failures, deadline, deps);
   reportUnplaceable(pass, deps);
   await settleEmptyQueues(pass, deps);
-  throwIfRetryable(failures);
   return { dispatched, ...report };
+};
+
+/**
+ * Serves whose turn it is, one job at a time, until slots or jobs are out. A job that no free worker can run is passed
+ * over, and waits. After a pass that gave something out another one looks at what came meanwhile, for a dispatcher that
+ * was woken by it may have lost its races to this one, and left.
+ * @throws what kept a job from being placed, once all others have been, unless repeating cannot cure it
+ */
+export const dispatchPending = async (deps: DispatchDependencies): Promise<DispatchReport> => {
+  const failures: unknown[] = [];
+  const deadline = deps.clock.now() + PASS_MS;
+  const report = await onePass(failures, deadline, deps);
+  let { dispatched } = report;
+  for (let more = dispatched; more > 0 && failures.length === 0 && deps.clock.now() < deadline;) {
+    ({ dispatched: more } = await onePass(failures, deadline, deps));
+    dispatched += more;
+  }
+  throwIfRetryable(failures);
+  return { ...report, dispatched };
 };

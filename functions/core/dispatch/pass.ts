@@ -21,6 +21,8 @@ export interface Pass {
   share(userId: string): UserShare | undefined;
   /** What this pass knows of a share is no longer so: reads it anew. */
   refreshShare(userId: string): Promise<UserShare | undefined>;
+  /** Others dispatch as well: slots that they have filled since are none to race for. */
+  refreshSlots(): Promise<void>;
   /** What a claim of ours has made of it. */
   setShare(share: UserShare): void;
   drop(entry: QueueEntry): void;
@@ -100,6 +102,7 @@ export const openPass = async (deps: DispatchDependencies): Promise<Pass> => {
       else shares.set(userId, fresh);
       return fresh;
     },
+    refreshSlots: async () => pool.refresh(await deps.workers.list()),
     setShare: (share) => void shares.set(share.userId, share),
     drop: (entry) => queues.get(entry.userId)?.drop(entry),
     reconsider: () => done.clear(),

@@ -10,10 +10,11 @@ import { pendingJobOf } from './pending-job.ts';
 import type { DispatchDependencies } from './ports.ts';
 
 /**
- * `dispatched`: ComfyUI has it. `over`: nothing more is to be done with this entry in this pass. `again`: whose turn
+ * `dispatched`: ComfyUI has it. `over`: nothing more is to be done with this entry in this pass. `inHand`: the same, for
+ * another dispatcher is at it. `again`: whose turn
  * it is must be decided anew, on shares or slots that have changed.
  */
-export type Placed = 'dispatched' | 'over' | 'again';
+export type Placed = 'dispatched' | 'over' | 'inHand' | 'again';
 
 /** The worker of the attempt before: a retry had better go elsewhere. */
 const lastWorkerOf = ({ attempts }: Job): string | null => attempts.at(-1)?.workerId ?? null;
@@ -87,7 +88,7 @@ const placeOnce = async (
   const job = await pendingJobOf(entry, deps);
   if (job === undefined) return { placed: 'over' };
   const charged = await chargeShare(job, share, pass, deps);
-  if (charged.kind !== 'charged') return { placed: charged.kind === 'inHand' ? 'over' : 'again' };
+  if (charged.kind !== 'charged') return { placed: charged.kind === 'inHand' ? 'inHand' : 'again' };
   const worker = await claimWorker(job, pass, deps);
   if (worker !== undefined) return assignTo(worker, entry, job, pass, deps);
   await deps.shares.release(job.userId, job.jobId, job.attempt + 1, 0);
