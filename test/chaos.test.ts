@@ -1,8 +1,8 @@
 /** 200 jobs on three pods while AWS delays, duplicates, reorders and fails. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import type { JobPush, Task } from '../shared-types/index.ts';
 import { startPipeline, type Pipeline, type Watcher } from './support/pipeline.ts';
+import { storedKeys } from './support/stored-keys.ts';
 import { waitUntil } from './support/wait.ts';
 import { missingPicture, textToImage, type Workflow } from './support/workflows.ts';
 
@@ -107,20 +107,6 @@ const checkPushes = (watcher: Watcher, id: string): void => {
   }
 };
 
-const storedKeys = async (): Promise<string[]> => {
-  const { awsEndpointUrl: endpoint, awsRegion: region, mediaBucketName: Bucket } = pipeline.demo.endpoints;
-  const s3 = new S3Client({
-    endpoint,
-    region,
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    maxAttempts: 8,
-  });
-  const { Contents = [], IsTruncated } = await s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: 1000 }));
-  s3.destroy();
-  expect(IsTruncated).toBeFalsy();
-  return Contents.map(({ Key }) => String(Key));
-};
-
 test(
   '200 jobs end in exactly one right state each, and each picture is stored once',
   async () => {
@@ -136,7 +122,7 @@ test(
     const sources = tasks.flatMap((task) => task.result?.outputs.map(({ src }) => src) ?? []);
     expect(sources).toHaveLength(JOBS * 0.9);
     expect(new Set(sources).size).toBe(sources.length);
-    const keys = await storedKeys();
+    const keys = await storedKeys(pipeline.demo);
     expect(keys.sort()).toEqual(sources.map((src) => new URL(src).pathname.slice(1)).sort());
     const watcherOf = (index: number): Watcher => watchers[index % watchers.length]!;
     await Promise.all(followed.map((id, index) => hearTheEnd(watcherOf(index), id)));

@@ -11,14 +11,18 @@ import {
   type Task,
 } from '../../shared-types/index.ts';
 import { startDemo, type Demo, type DemoOptions } from '../../demo/start-demo.ts';
+import type { Child } from '../../demo/child-processes.ts';
+import { startMonitorProcess, startPod, type Pod } from '../../demo/workers.ts';
 import { testAssembly } from './assembly.ts';
 import { waitUntil } from './wait.ts';
 
 export interface Pipeline {
   readonly demo: Demo;
   readonly api: TaskClient;
-  /** Opens a socket that follows jobs. */
-  watch(): Promise<Watcher>;
+  /** Opens a socket that follows jobs, of the user of the ticket if there is one. */
+  watch(ticket?: string): Promise<Watcher>;
+  /** One more pod, whose monitor has an environment of its own. */
+  addWorker(workerId: string, monitorEnv: Readonly<Record<string, string>>): Promise<Pod>;
   stop(): Promise<void>;
 }
 
@@ -126,16 +130,32 @@ export const startPipeline = async (options: Partial<DemoOptions> = {}): Promise
     ...options,
   });
   const watchers: Watcher[] = [];
+  const children: Child[] = [];
   return {
     demo,
     api: taskClient(demo.endpoints.apiUrl),
-    watch: async () => {
-      const watcher = await openWatcher(demo.endpoints.webSocketUrl);
+    addWorker: async (workerId, monitorEnv) => {
+      const pod = await startPod(workerId, {
+        outputDir: path.join(logDir, workerId),
+        stepDelayMs: 1,
+        logDir,
+      });
+      children.push(pod.child);
+      const { awsEndpointUrl: endpoint, awsRegion: region, eventBusName } = demo.endpoints;
+      const access = { endpoint, region, eventBusName };
+      const dirs = { stateDir: path.join(logDir, 'monitors'), logDir };
+      children.push(await startMonitorProcess(workerId, pod.url, access, dirs, monitorEnv));
+      return pod;
+    },
+    watch: async (ticket) => {
+      const query = ticket === undefined ? '' : `?ticket=${encodeURIComponent(ticket)}`;
+      const watcher = await openWatcher(`${demo.endpoints.webSocketUrl}${query}`);
       watchers.push(watcher);
       return watcher;
     },
     stop: async () => {
       await Promise.all(watchers.filter((watcher) => !watcher.closed()).map((watcher) => watcher.close()));
+      for (const child of children.splice(0).toReversed()) await child.stop();
       await demo.stop();
       await rm(logDir, { recursive: true, force: true });
     },
