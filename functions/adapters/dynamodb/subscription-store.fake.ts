@@ -8,8 +8,8 @@ export const createFakeSubscriptionStore = ({
 }: {
   readonly jobs: FakeJobStore;
 }): SubscriptionStore => {
-  const change = (job: Job, change: Partial<Job>): Job => {
-    const next = { ...job, ...change };
+  const change = (job: Job, patch: Partial<Job>): Job => {
+    const next = { ...job, ...patch };
     jobs.set(job.jobId, next);
     return next;
   };
