@@ -200,7 +200,9 @@ test('many jobs at once: each has its place and its progress, and one of them is
     await page.waitForFunction(
       `[...document.querySelectorAll('[data-testid="job-row"]')].slice(0, 4).filter((row) => row.dataset.status === 'completed').length === 3`,
     );
-    await visible(page.locator('[data-status="completed"]').first().getByTestId('job-picture'));
+    await visible(
+      page.locator('[data-testid="job-row"][data-status="completed"]').first().getByTestId('job-picture'),
+    );
   });
 });
 

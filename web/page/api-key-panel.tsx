@@ -1,7 +1,13 @@
 import { useState, type ReactElement } from 'react';
 
 /** Shown when the API answers 401. */
-export const ApiKeyPanel = ({ onKey }: { readonly onKey: (key: string) => void }): ReactElement => {
+export interface ApiKeyPanelProps {
+  /** A key was sent, and it was not accepted. */
+  readonly refused: boolean;
+  readonly onKey: (key: string) => void;
+}
+
+export const ApiKeyPanel = ({ refused, onKey }: ApiKeyPanelProps): ReactElement => {
   const [key, setKey] = useState('');
   return (
     <form
@@ -17,6 +23,11 @@ export const ApiKeyPanel = ({ onKey }: { readonly onKey: (key: string) => void }
         Make one with POST /api/v1/keys, or ask your operator. It stays in this tab and is forgotten when you
         close it.
       </p>
+      {refused && (
+        <p className="alert" role="alert">
+          This key is not accepted: it is mistyped, has expired or was revoked.
+        </p>
+      )}
       <div className="picker-row">
         <input
           type="password"

@@ -5,6 +5,7 @@ import {
   useCallback,
   useEffect,
   useMemo,
+  useRef,
   useState,
   type Dispatch,
   type ReactElement,
@@ -18,7 +19,7 @@ import { draftOf, firstDraft, keepDraft, restoredDraft, workflowIdOf, type Draft
 import { useFileDrop } from './create/use-file-drop.ts';
 import { Header } from './header.tsx';
 import { ActionsContext, ServicesContext, type PageActions, type PageServices } from './page-services.ts';
-import { goTo, useRoute, type Route } from './routing.ts';
+import { goTo, hrefOf, useRoute, type Route } from './routing.ts';
 import { Toasts, useToasts } from './ui/toasts.tsx';
 import { readWorkflowFile } from './workflow/read-workflow.ts';
 
@@ -106,14 +107,44 @@ const View = ({ route, draft, setDraft, onFile, generation }: ViewProps): ReactE
   }
 };
 
+const TITLES: Readonly<Record<Route['view'], string>> = {
+  create: 'Create',
+  job: 'Job',
+  gallery: 'Gallery',
+  workers: 'Workers',
+  events: 'Events',
+};
+
+/** What runs can be read from the tab, whichever view is open. */
+const usePageTitle = ({ view }: Route, { status, progress }: Generation): void => {
+  const running = status === 'running' ? `${Math.floor(progress.percentage)}% · ` : '';
+  const title = `${running}${TITLES[view]} · ComfyUI pipeline`;
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+};
+
+/** Another view begins at its top, and a screen reader is told so: the focus goes where it begins. */
+const useFreshStart = (route: Route): void => {
+  const href = hrefOf(route);
+  const last = useRef(href);
+  useEffect(() => {
+    if (last.current === href) return;
+    last.current = href;
+    window.scrollTo(0, 0);
+    document.getElementById('main')?.focus({ preventScroll: true });
+  }, [href]);
+};
+
 export interface AppProps {
   readonly services: PageServices;
   /** The last answer was 401. */
   readonly needsKey: boolean;
+  readonly hasKey: boolean;
   readonly onKey: (key: string) => void;
 }
 
-export const App = ({ services, needsKey, onKey }: AppProps): ReactElement => {
+export const App = ({ services, needsKey, hasKey, onKey }: AppProps): ReactElement => {
   const route = useRoute();
   const generation = useGeneration({ client: services.client });
   const [draft, setDraft] = useDraft();
@@ -123,6 +154,8 @@ export const App = ({ services, needsKey, onKey }: AppProps): ReactElement => {
   const readFile = useOpenFile(setDraft, setProblem);
   const openFile = useCallback((file: File) => void readFile(file), [readFile]);
   const dropping = useFileDrop(openFile);
+  usePageTitle(route, generation);
+  useFreshStart(route);
   return (
     <ServicesContext value={services}>
       <ActionsContext value={actions}>
@@ -131,7 +164,7 @@ export const App = ({ services, needsKey, onKey }: AppProps): ReactElement => {
         </a>
         <Header route={route} connection={generation.connection} />
         <main id="main" tabIndex={-1}>
-          {needsKey && <ApiKeyPanel onKey={onKey} />}
+          {needsKey && <ApiKeyPanel refused={hasKey} onKey={onKey} />}
           {problem !== '' && (
             <div className="alert alert-row" role="alert" data-testid="file-problem">
               <p>{problem}</p>

@@ -24,5 +24,7 @@ export const Root = ({ config }: { readonly config: PageConfig }): ReactElement 
     setRefused(false);
     setKey(next);
   };
-  return <App key={key ?? ''} services={services} needsKey={refused} onKey={onKey} />;
+  return (
+    <App key={key ?? ''} services={services} needsKey={refused} hasKey={key !== undefined} onKey={onKey} />
+  );
 };

@@ -26,7 +26,10 @@ export const WorkflowPicker = ({ draft, onDraft, onFile }: WorkflowPickerProps):
   const { say } = useActions();
   const input = useRef<HTMLInputElement>(null);
   const listed = useCallback(() => api.storedWorkflows(), [api]);
-  const stored = useLoaded(listed).value ?? [];
+  const loaded = useLoaded(listed).value ?? [];
+  // The chosen one is there before the list is, and where the list cannot be had.
+  const chosenId = draft.origin === 'stored' ? [draft.workflowId] : [];
+  const stored = [...new Set([...loaded.map((workflow) => workflow.id), ...chosenId])];
 
   // Only the newest choice may change the form: an answer that comes late is of one that was left.
   const newest = useRef('');
@@ -66,9 +69,9 @@ export const WorkflowPicker = ({ draft, onDraft, onFile }: WorkflowPickerProps):
           </optgroup>
           {stored.length > 0 && (
             <optgroup label="Stored">
-              {stored.map((workflow) => (
-                <option key={workflow.id} value={`stored:${workflow.id}`}>
-                  {workflow.id}
+              {stored.map((workflowId) => (
+                <option key={workflowId} value={`stored:${workflowId}`}>
+                  {workflowId}
                 </option>
               ))}
             </optgroup>

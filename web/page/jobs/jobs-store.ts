@@ -45,7 +45,7 @@ export interface JobsStore {
 
 /** A connection may follow fifty; some are left for the job's own page. */
 const MAX_FOLLOWED = 40;
-const PAGE_SIZE = 30;
+const PAGE_SIZE = 20;
 const REFRESH_MS = 10_000;
 
 export interface JobsStoreOptions {
