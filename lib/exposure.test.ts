@@ -170,7 +170,7 @@ describe.each(['local', 'dev', 'prod'] as const)('the task API in stage %s', (st
     const keys = (open: boolean) => all.filter(({ scope }) => (scope === 'none') === open).map(routeKeyOf);
     expect(routeKeys(template, 'CUSTOM')).toEqual([...keys(false)].sort());
     expect(routeKeys(template, 'NONE')).toEqual(
-      [...keys(true), '$connect', '$default', '$disconnect', 'subscribe'].sort(),
+      [...keys(true), '$connect', '$default', '$default', '$disconnect', 'subscribe'].sort(),
     );
     expect(keys(true)).toEqual(['GET /api/v1/openapi.json', 'GET /api/v1/docs']);
   });

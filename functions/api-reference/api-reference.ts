@@ -26,7 +26,7 @@ const reply = (contentType: string, body: string): HttpReply => ({
   },
 });
 
-/** GET /api/v1/openapi.json and GET /api/v1/docs: the same for everybody. */
+/** GET /api/v1/openapi.json and GET /api/v1/docs: the same for everybody; and what no other route takes. */
 export const createApiReferenceHandler = ({ logger }: { readonly logger: Logger }): HttpHandler =>
   httpHandler(logger, async ({ operation }) => {
     if (operation === 'getOpenApi') return reply('application/json; charset=utf-8', documentText());

@@ -45,8 +45,8 @@ const setUp = ({ openAccess = false, withIssuer = true } = {}) => {
     openAccess,
     logger,
   });
-  const authorize = async (authorization: string | undefined) => {
-    const headers = authorization === undefined ? {} : { authorization };
+  const authorize = async (authorization: string | undefined, place: Record<string, string> = {}) => {
+    const headers = { ...place, ...(authorization === undefined ? {} : { authorization }) };
     return (await handler({ routeKey: 'GET /api/v1/tasks', headers })).context;
   };
   return { logger, keys, clock, authorize };
@@ -227,6 +227,14 @@ describe('what is no credential', () => {
 });
 
 describe('open access', () => {
+  test.each([{ origin: 'http://evil.example' }, { host: 'rebound.example:8080' }, { origin: 'null' }])(
+    'a page of another site is nobody: %j',
+    async (place) => {
+      const { authorize } = setUp({ openAccess: true });
+      expect(await authorize(undefined, place)).toEqual(nobody('foreignPage'));
+    },
+  );
+
   test('takes everybody without credentials for one user who may do anything', async () => {
     const { authorize } = setUp({ openAccess: true });
     const local = { userId: 'local', scopes: `${USER} admin` };

@@ -26,7 +26,7 @@ export interface AuthorizerAnswer {
 export const createAuthorizeRequestHandler =
   (dependencies: IdentifyDependencies & { readonly logger: Logger }) =>
   async ({ routeKey, headers }: AuthorizerEvent): Promise<AuthorizerAnswer> => {
-    const identity = await identify(headers?.['authorization'], dependencies);
+    const identity = await identify(headers ?? {}, dependencies);
     if (identity.kind === 'known') {
       const { userId, scopes } = identity;
       return { isAuthorized: true, context: { userId, scopes: writeScopes(scopes) } };

@@ -22,8 +22,12 @@ const setUp = ({ openAccess = false } = {}) => {
     tickets,
     logger,
     ticket: async (userId = 'user-7') => (await issueTicket(userId, { tickets, clock, secrets })).ticket,
-    connect: async (query: Readonly<Record<string, string>> | null, connectionId = CONNECTION) =>
-      (await handler({ requestContext: { connectionId }, queryStringParameters: query })).statusCode,
+    connect: async (
+      query: Readonly<Record<string, string>> | null,
+      connectionId = CONNECTION,
+      headers: Readonly<Record<string, string>> = {},
+    ) =>
+      (await handler({ requestContext: { connectionId }, queryStringParameters: query, headers })).statusCode,
     user: async (connectionId = CONNECTION) => (await connections.get(connectionId))?.userId,
   };
 };
@@ -108,6 +112,16 @@ describe('with open access', () => {
     const { connect, user } = setUp({ openAccess: true });
     expect(await connect(null)).toBe(200);
     expect(await user()).toBe('local');
+  });
+
+  test('a page of another site is nobody', async () => {
+    const { connect, user } = setUp({ openAccess: true });
+    expect(await connect(null, CONNECTION, { Origin: 'http://evil.example' })).toBe(401);
+    expect(await connect(null, CONNECTION, { Host: 'rebound.example' })).toBe(401);
+    expect(await user()).toBeUndefined();
+    expect(await connect(null, CONNECTION, { Host: '127.0.0.1:1', Origin: 'http://localhost:8081' })).toBe(
+      200,
+    );
   });
 
   test('a ticket that was sent counts', async () => {

@@ -34,7 +34,8 @@ const setUp = () => {
         (await call('createKey', { ...options, body: JSON.stringify(body) })).body,
       ),
     /** What the authorizer makes of a key. */
-    caller: (key: string) => identify(`Bearer ${key}`, { keys, tokens: undefined, clock, openAccess: false }),
+    caller: (key: string) =>
+      identify({ authorization: `Bearer ${key}` }, { keys, tokens: undefined, clock, openAccess: false }),
   };
 };
 

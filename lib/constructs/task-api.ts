@@ -52,6 +52,12 @@ export class TaskApi extends Construct {
       integrations.set(name, integration);
       this.#route(operationId, route, integration, authorizer);
     }
+    const created = new apigateway.HttpRoute(this, 'Default', {
+      httpApi: this.api,
+      routeKey: apigateway.HttpRouteKey.DEFAULT,
+      integration: new HttpLambdaIntegration('Unrouted', functions['api-reference']),
+    });
+    acknowledge(created, 'AwsSolutions-APIG4', 'It answers that there is no such route, whoever asks.');
   }
 
   #route(

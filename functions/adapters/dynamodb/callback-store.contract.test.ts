@@ -25,6 +25,7 @@ const makeCallback = (overrides: Partial<Callback> = {}): Callback => ({
   attempts: [],
   tries: 0,
   nextAttemptAt: clock.iso(),
+  inFlight: false,
   ...overrides,
 });
 const attempt = { at: clock.iso(), statusCode: null, error: 'no answer within 15 s', durationMs: 15_000 };

@@ -26,6 +26,7 @@ const callbackRowSchema = z.object({
   ),
   tries: z.number().int().min(0),
   nextAttemptAt: instant.nullable(),
+  inFlight: z.boolean(),
 });
 
 const secretsRowSchema = z.object({

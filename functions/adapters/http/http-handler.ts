@@ -5,6 +5,7 @@ import type { ApiScope, Logger } from '../../core/ports.ts';
 import { refusalText, type RefusalReason } from '../../core/identity/identify.ts';
 import { readScopes } from '../../core/identity/scopes.ts';
 import { isUserId } from '../../core/identity/user-id.ts';
+import { unknownRoute } from '../../core/unknown-route.ts';
 
 export interface HttpRequest {
   /** Whom the authorizer found; empty on routes of scope `none`, which ask nobody who they are. */
@@ -99,12 +100,20 @@ export const errorReply = (
   headers?: Readonly<Record<string, string>>,
 ): HttpReply => ({ status, body: JSON.stringify({ error: message }), ...(headers && { headers }) });
 
+/** The route `$default`. A preflight that comes here needs no more than a good status: API Gateway adds its headers. */
+const unroutedReply = ({ requestContext, rawPath }: APIGatewayProxyEventV2): HttpReply => {
+  const method = requestContext.http?.method ?? '';
+  if (method === 'OPTIONS') return { status: 204 };
+  const { status, message, allow } = unknownRoute(method, rawPath ?? '');
+  return errorReply(status, message, allow.length === 0 ? undefined : { allow: allow.join(', ') });
+};
+
 const answer = async (
   event: APIGatewayProxyEventV2,
   route: (request: HttpRequest) => Promise<HttpReply>,
 ): Promise<HttpReply> => {
   const operation = operations.get(event.routeKey);
-  if (operation === undefined) return errorReply(404, 'there is no such route');
+  if (operation === undefined) return unroutedReply(event);
   const { scope } = apiRoutes[operation];
   if (scope === 'none') return route(requestOf(event, operation, { userId: '', scopes: [] }));
   const caller = callerOf(event);

@@ -4,20 +4,20 @@ import { routeHandler, type RouteRequest } from './route-handler.ts';
 
 const event = { requestContext: { connectionId: 'c1' }, body: '{"action":"subscribe"}' };
 
-test('a route gets connection, body and, of a handshake, the query', async () => {
+test('a route gets connection, body and, of a handshake, query and headers', async () => {
   const seen: RouteRequest[] = [];
   const handler = routeHandler(createSilentLogger(), async (request) => {
     seen.push(request);
     return 200;
   });
   expect(await handler(event)).toEqual({ statusCode: 200 });
-  await handler({ ...event, queryStringParameters: { ticket: 't' } });
+  await handler({ ...event, queryStringParameters: { ticket: 't' }, headers: { Host: 'live' } });
   await handler({ requestContext: event.requestContext, queryStringParameters: null });
   const { body } = event;
   expect(seen).toEqual([
-    { connectionId: 'c1', query: {}, body },
-    { connectionId: 'c1', query: { ticket: 't' }, body },
-    { connectionId: 'c1', query: {}, body: undefined },
+    { connectionId: 'c1', query: {}, headers: {}, body },
+    { connectionId: 'c1', query: { ticket: 't' }, headers: { Host: 'live' }, body },
+    { connectionId: 'c1', query: {}, headers: {}, body: undefined },
   ]);
 });
 

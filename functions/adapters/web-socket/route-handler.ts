@@ -5,12 +5,15 @@ export interface RouteEvent {
   readonly requestContext: { readonly connectionId: string };
   /** Of the handshake: only $connect has it. */
   readonly queryStringParameters?: Readonly<Record<string, string | undefined>> | null | undefined;
+  /** Of the handshake. */
+  readonly headers?: Readonly<Record<string, string | undefined>> | null | undefined;
   readonly body?: string | undefined;
 }
 
 export interface RouteRequest {
   readonly connectionId: string;
   readonly query: Readonly<Record<string, string | undefined>>;
+  readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: string | undefined;
 }
 
@@ -23,7 +26,8 @@ export const routeHandler =
     const { connectionId } = event.requestContext;
     try {
       const query = event.queryStringParameters ?? {};
-      return { statusCode: await route({ connectionId, query, body: event.body }) };
+      const headers = event.headers ?? {};
+      return { statusCode: await route({ connectionId, query, headers, body: event.body }) };
     } catch (error) {
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
       logger.error('socket.failed', { connectionId, reason });

@@ -27,6 +27,8 @@ export interface Callback {
   readonly tries: number;
   /** ISO 8601; null once it is delivered or given up. */
   readonly nextAttemptAt: string | null;
+  /** An attempt is under way; `nextAttemptAt` is when it is taken for lost. */
+  readonly inFlight: boolean;
 }
 
 /** Signing secrets of a user: the one in use and, for a day after a rotation, the one before. */

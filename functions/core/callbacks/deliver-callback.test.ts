@@ -169,6 +169,22 @@ describe('two senders', () => {
 });
 
 describe('once more, by wish', () => {
+  test('while an attempt is under way nothing else is sent, and its record stays', async () => {
+    const { deps, calls, job, stored } = await setUp();
+    const post = deps.sender.post;
+    let wishes = 0;
+    deps.sender.post = async (...call) => {
+      if (wishes === 0) {
+        wishes += 1;
+        expect(await redeliver(job, deps)).toBe('made');
+      }
+      return post(...call);
+    };
+    await onTaskEnded(JOB_ID, deps);
+    expect(calls).toHaveLength(1);
+    expect(await stored()).toMatchObject({ status: 'delivered', attempts: [{ statusCode: 200 }] });
+  });
+
   test('a delivered callback is delivered again and keeps its log', async () => {
     const { deps, calls, job, stored } = await setUp();
     await onTaskEnded(JOB_ID, deps);

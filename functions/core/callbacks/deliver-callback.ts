@@ -30,8 +30,8 @@ export interface DeliverDependencies {
 
 /** While an attempt is under way nobody else makes one; a crash frees the callback after this. */
 const LEASE_MS = 60_000;
-/** Callbacks of one sweep; the next one takes the others. */
-const SWEEP_LIMIT = 100;
+/** Callbacks of one sweep: ten at a time, 15 s each at most, end within the function's two minutes. */
+const SWEEP_LIMIT = 60;
 const SWEEP_PARALLEL = 10;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -76,13 +76,14 @@ const after = (
   const tries = claimed.tries + 1;
   const delayMs = final ? undefined : nextDelayMs(tries, deps.random());
   if (delayMs !== undefined)
-    return { ...claimed, attempts, tries, nextAttemptAt: iso(deps.clock.now() + delayMs) };
+    return { ...claimed, attempts, tries, nextAttemptAt: iso(deps.clock.now() + delayMs), inFlight: false };
   return {
     ...claimed,
     attempts,
     tries,
     status: attempt.error === '' ? 'delivered' : 'failed',
     nextAttemptAt: null,
+    inFlight: false,
   };
 };
 
@@ -91,7 +92,7 @@ const attempt = async (read: Callback, deps: DeliverDependencies): Promise<void>
   const now = deps.clock.now();
   if (read.status !== 'pending' || read.nextAttemptAt === null || Date.parse(read.nextAttemptAt) > now)
     return;
-  const claimed = { ...read, nextAttemptAt: iso(now + LEASE_MS) };
+  const claimed = { ...read, nextAttemptAt: iso(now + LEASE_MS), inFlight: true };
   if (!(await deps.callbacks.replace(read, claimed))) return;
   const job = await deps.jobs.get(read.jobId);
   if (job === undefined) return; // Expired with its callbacks.
@@ -116,6 +117,7 @@ const callbackOf = (job: Job, url: string, now: number): Callback | undefined =>
     attempts: [],
     tries: 0,
     nextAttemptAt: iso(now),
+    inFlight: false,
   };
 };
 
@@ -151,6 +153,9 @@ export const deliverDue = async (deps: DeliverDependencies): Promise<number> => 
   return due.length;
 };
 
+const isUnderWay = ({ inFlight, nextAttemptAt }: Callback, now: number): boolean =>
+  inFlight && nextAttemptAt !== null && Date.parse(nextAttemptAt) > now;
+
 export type Redelivery = 'made' | 'noCallback' | 'notEnded';
 
 /** Begins the delivery anew, whatever became of it, and makes its first attempt. */
@@ -159,8 +164,9 @@ export const redeliver = async (job: Job, deps: DeliverDependencies): Promise<Re
   const fresh = callbackOf(job, job.callbackUrl, deps.clock.now());
   if (fresh === undefined) return 'notEnded';
   const stored = await deps.callbacks.get(fresh.jobId, fresh.callbackId);
+  // An attempt that is being made right now is the redelivery.
+  if (stored !== undefined && isUnderWay(stored, deps.clock.now())) return 'made';
   const next = { ...fresh, attempts: stored?.attempts ?? [] };
-  // Lost to an attempt that is being made right now: that one is the redelivery.
   const begun =
     stored === undefined
       ? (await deps.callbacks.create(next)) === 'created'

@@ -2,6 +2,7 @@
 import type { ApiKeyStore, ApiScope, Clock } from '../ports.ts';
 import { readCredential, type Credential } from './credential.ts';
 import { ALL_SCOPES } from './scopes.ts';
+import { isLocalCaller } from './local-caller.ts';
 import { hashOfSecret } from './secret.ts';
 import { LOCAL_USER } from './user-id.ts';
 
@@ -17,7 +18,8 @@ export type RefusalReason =
   | 'expiredKey'
   | 'badToken'
   | 'expiredToken'
-  | 'noTokens';
+  | 'noTokens'
+  | 'foreignPage';
 
 /** Checks a token of the issuer. */
 export interface TokenVerifier {
@@ -33,6 +35,9 @@ export interface IdentifyDependencies {
   readonly openAccess: boolean;
 }
 
+/** By lower-case name. */
+export type RequestHeaders = Readonly<Record<string, string | undefined>>;
+
 const refused = (reason: RefusalReason): Identity => ({ kind: 'refused', reason });
 
 const byKey = async (
@@ -46,17 +51,22 @@ const byKey = async (
   return { kind: 'known', userId: key.userId, scopes: key.scopes };
 };
 
+const byPlace = (headers: RequestHeaders, openAccess: boolean): Identity => {
+  if (!openAccess) return refused('noCredentials');
+  return isLocalCaller(headers)
+    ? { kind: 'known', userId: LOCAL_USER, scopes: ALL_SCOPES }
+    : refused('foreignPage');
+};
+
 /** Credentials that were sent count even where none are needed: a wrong key is never taken for a missing one. */
 export const identify = async (
-  header: string | undefined,
+  headers: RequestHeaders,
   dependencies: IdentifyDependencies,
 ): Promise<Identity> => {
-  const credential = readCredential(header);
+  const credential = readCredential(headers['authorization']);
   switch (credential.kind) {
     case 'none':
-      return dependencies.openAccess
-        ? { kind: 'known', userId: LOCAL_USER, scopes: ALL_SCOPES }
-        : refused('noCredentials');
+      return byPlace(headers, dependencies.openAccess);
     case 'malformed':
       return refused('malformed');
     case 'apiKey':
@@ -76,4 +86,5 @@ export const refusalText: Readonly<Record<RefusalReason, string>> = {
   badToken: 'the token is not one that the issuer gave for this API',
   expiredToken: 'the token has expired; get another from the issuer',
   noTokens: 'tokens are not accepted here; send an API key',
+  foreignPage: 'without an API key only this machine is served, and no page of another site',
 };
