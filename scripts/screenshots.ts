@@ -35,7 +35,7 @@ const readCommandLine = (): Settings =>
     .option('--out <dir>', 'folder of the pictures', 'docs/screenshots')
     .addOption(new Option('--theme <theme>', 'colours').choices(['dark', 'light']).default('dark'))
     .option('--width <pixels>', 'width of the window', between(320, 3840), 1280)
-    .option('--height <pixels>', 'height of the window', between(320, 2160), 700)
+    .option('--height <pixels>', 'height of the window', between(320, 2160), 900)
     .option('--at <percent>', 'percentage at which running.png is taken', between(1, 95), 60)
     .parse()
     .opts<Settings>();
@@ -53,6 +53,8 @@ const openPage = async (browser: Browser, url: string, settings: Settings): Prom
 /** What the window shows of the page, without the empty space below it; animations stand still. */
 const take = async (page: Page, { out, width, height }: Settings, name: string): Promise<void> => {
   const file = path.join(out, name);
+  // Pressing Generate may have moved it.
+  await page.evaluate('window.scrollTo(0, 0)');
   const bottom = await page.evaluate<number>(`document.querySelector('main').getBoundingClientRect().bottom`);
   const clip = { x: 0, y: 0, width, height: Math.min(height, Math.ceil(bottom)) };
   await page.screenshot({ path: file, animations: 'disabled', clip });
