@@ -342,6 +342,91 @@ describe('a file input', () => {
   });
 });
 
+describe("a name that reaches other people's files", () => {
+  const loader = (image: unknown, classType = 'LoadImage') =>
+    JSON.stringify({ '1': { class_type: classType, inputs: { image } } });
+  const body = (payload: string, inputs: object = {}) =>
+    `{"workflow_id":"w","inputs":${JSON.stringify(inputs)},"payload":${payload}}`;
+  const FOREIGN = 'ComfyUI_00001_.png [output]';
+  const HINT = /POST \/api\/v1\/files and name it in inputs/;
+
+  test.each([
+    ['in the workflow', body(loader(FOREIGN))],
+    ['in a path out of the folder', body(loader('../../../../etc/passwd'))],
+    ['in an input', body(loader('example.png'), { '1.inputs.image': FOREIGN })],
+  ])('is refused %s, in one line', async (_where, sent) => {
+    const world = setUp();
+    const answer = await world.post(sent);
+    expect(answer.status).toBe(400);
+    expect(errorBodySchema.parse(answer.json)).toMatchObject({
+      error: expect.stringMatching(HINT),
+      node_errors: { '1': { errors: [{ type: 'custom_validation_failed', input: 'image' }] } },
+    });
+    expect(answer.text).not.toMatch(/\n|\\n/);
+    await expectNothing(world);
+  });
+
+  test('is refused in a stored workflow and its parameters, but may be replaced by a file', async () => {
+    const world = setUp();
+    const stored = { userId: 'user-1', createdAt: START, updatedAt: START };
+    const parameters = { picture: '1.inputs.image' };
+    await world.storedWorkflows.put({
+      ...stored,
+      workflowId: 'mine',
+      workflowText: loader(FOREIGN),
+      parameters,
+    });
+    world.uploads.arrive('user-1', uuidOf(900), 'me.png', 'png');
+    expect((await world.post('{"workflow_id":"mine"}')).text).toMatch(HINT);
+    const other = await world.post('{"workflow_id":"mine","inputs":{"picture":"../x.png"}}');
+    expect(other).toMatchObject({ status: 400, text: expect.stringMatching(HINT) });
+    await expectNothing(world);
+    const file = await world.post(`{"workflow_id":"mine","inputs":{"picture":{"file_id":"${uuidOf(900)}"}}}`);
+    expect(file.status).toBe(201);
+  });
+
+  test.each(['ready', 'stopped'])('is refused in an input for uploads that a %s pod knows', async (state) => {
+    const world = setUp();
+    const picture = { type: 'COMBO', upload: true } as const;
+    const painter = { outputNode: true, required: { image: picture }, optional: {}, outputs: [] };
+    await world.addWorker('pod-1', { classes: { Painter: painter } });
+    // The nodes of another are unknown.
+    await world.addWorker('pod-2');
+    if (state === 'stopped') {
+      for (const { workerId, clientId, bootId } of world.table.allWorkers()) {
+        await world.table.workers.stop({ workerId, clientId, bootId, sequence: 1000, timestamp: START });
+      }
+    }
+    const answer = await world.post(body(loader(FOREIGN, 'Painter')));
+    expect(answer).toMatchObject({ status: 400, text: expect.stringMatching(HINT) });
+    await expectNothing(world);
+    expect((await world.post(body(loader('example.png', 'Painter')))).status).toBe(201);
+  });
+
+  test.each(['LoadImageOutput', 'LoadImageSetFromFolderNode'])(
+    'cannot be looked up with %s',
+    async (name) => {
+      const world = setUp();
+      const answer = await world.post(body(loader('a.png', name)));
+      expect(answer).toMatchObject({ status: 400, text: expect.stringContaining('files of every user') });
+      await expectNothing(world);
+    },
+  );
+
+  test.each(['../../x', '/tmp/x'])(
+    'as the prefix %j of a file to write is refused as well',
+    async (prefix) => {
+      const save =
+        '{"9":{"class_type":"SaveImage","inputs":{"filename_prefix":"a","images":["1",0]}},"1":{"class_type":"A","inputs":{}}}';
+      const world = setUp();
+      const answer = await world.post(body(save, { '9.inputs.filename_prefix': prefix }));
+      expect(answer.status).toBe(400);
+      expect(answer.text).toContain('must stay within the output folder');
+      await expectNothing(world);
+    },
+  );
+});
+
 describe('a callback URL', () => {
   const body = (url: string) => `{"workflow_id":"w","callback_url":"${url}","payload":${PAYLOAD}}`;
 

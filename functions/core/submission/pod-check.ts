@@ -2,6 +2,7 @@
 import type { CatalogueStore, Clock, Logger, WorkerStore } from '../ports.ts';
 import type { Worker } from '../worker.ts';
 import type { Catalogue } from '../workflow/catalogue.ts';
+import { checkUploadNames } from '../workflow/file-names.ts';
 import { validateForPods } from '../workflow/validate.ts';
 import type { Workflow } from '../workflow/workflow.ts';
 import { refuse, type Refusal } from './refusal.ts';
@@ -18,24 +19,29 @@ const PATIENCE_MS = 3000;
 
 const isLive = ({ condition }: Worker): boolean => condition === 'ready' || condition === 'draining';
 
-/**
- * Of all registered workers, for one that sleeps may be woken for this task. Undefined while something is unknown that
- * could run it: a live worker without catalogue, or no live worker at all, whose image may be a new one.
- */
-const readCatalogues = async ({
-  workers,
-  catalogues,
-}: PodCheckDependencies): Promise<readonly Catalogue[] | undefined> => {
+interface KnownCatalogues {
+  readonly known: readonly Catalogue[];
+  /**
+   * False while something is unknown that could run the task: a live worker without catalogue, or no live worker at
+   * all, whose image may be a new one.
+   */
+  readonly isComplete: boolean;
+}
+
+const NOTHING: KnownCatalogues = { known: [], isComplete: false };
+
+/** Of all registered workers, for one that sleeps may be woken for this task. */
+const readCatalogues = async ({ workers, catalogues }: PodCheckDependencies): Promise<KnownCatalogues> => {
   const all = await workers.list();
   const live = all.filter(isLive);
-  if (live.length === 0 || live.some(({ catalogueHash }) => catalogueHash === null)) return undefined;
   const hashes = [...new Set(all.flatMap(({ catalogueHash }) => catalogueHash ?? []))];
   const read = await Promise.all(hashes.map((hash) => catalogues.get(hash)));
   const known = read.filter((catalogue) => catalogue !== undefined);
-  return known.length < read.length ? undefined : known;
+  const isUnknown = live.length === 0 || live.some(({ catalogueHash }) => catalogueHash === null);
+  return { known, isComplete: !isUnknown && known.length === read.length };
 };
 
-const soon = async (deps: PodCheckDependencies): Promise<readonly Catalogue[] | undefined> => {
+const soon = async (deps: PodCheckDependencies): Promise<KnownCatalogues> => {
   const patience = new AbortController();
   const giveUp = deps.clock.sleep(PATIENCE_MS, patience.signal).then(() => 'late' as const);
   const reading = readCatalogues(deps);
@@ -51,16 +57,18 @@ const soon = async (deps: PodCheckDependencies): Promise<readonly Catalogue[] | 
     reading.catch(() => undefined);
     patience.abort();
   }
-  return undefined;
+  return NOTHING;
 };
 
-/** Undefined when a worker would run it, or may. */
+/** Undefined when a worker would run it, or may. Whatever is unknown, no input for uploads may name other people's files. */
 export const checkPods = async (
   workflow: Workflow,
   deps: PodCheckDependencies,
 ): Promise<Refusal | undefined> => {
-  const catalogues = await soon(deps);
-  if (catalogues === undefined) return undefined;
-  const verdict = validateForPods(workflow, catalogues);
+  const { known, isComplete } = await soon(deps);
+  const names = checkUploadNames(workflow, known);
+  if (names.count > 0) return refuse(400, names.message(), names.toNodeErrors());
+  if (!isComplete) return undefined;
+  const verdict = validateForPods(workflow, known);
   return verdict.kind === 'ok' ? undefined : refuse(400, verdict.message, verdict.nodeErrors);
 };

@@ -1,6 +1,7 @@
 /** From what was sent to what will run: parameters applied, checked, and with what it needs of a worker. */
 import { MAX_WORKFLOW_BYTES } from '../../../shared-types/index.ts';
 import type { JobNeeds } from '../job.ts';
+import { checkFileNames } from '../workflow/file-names.ts';
 import { needsOf } from '../workflow/needs.ts';
 import { applyInputs, parseParameters, type FileInput } from '../workflow/parameters.ts';
 import { parseWorkflow, type Workflow } from '../workflow/workflow.ts';
@@ -45,6 +46,8 @@ export const prepareWorkflow = (
   }
   const final = inputs.size === 0 ? asSent : reread(workflowText);
   if (final.kind === 'refused') return final;
+  const names = checkFileNames(final.workflow);
+  if (names.count > 0) return refuse(400, names.message(), names.toNodeErrors());
   const needs = needsOf(final.workflow);
   if (Buffer.byteLength(JSON.stringify(needs)) > MAX_NEEDS_BYTES) {
     return refuse(413, 'the workflow names more node classes and models than fit into 64 KB');

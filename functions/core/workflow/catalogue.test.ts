@@ -78,6 +78,7 @@ describe('inputs', () => {
     ],
     ['many of a choice', ['COMBO', { multiselect: true, options: ['a'] }], { type: 'COMBO', dynamic: true }],
     ['an animated upload', [['a.webp'], { animated_image_upload: true }], { type: 'COMBO', upload: true }],
+    ['folders of jobs', [['5e0a4b3c-8d0f-4f5e-9a43-6c7b1e2d3f40'], {}], { type: 'COMBO' }],
     ['a folder of images', [['a'], { image_folder: 'output' }], { type: 'COMBO', upload: true }],
     ['no upload', [['a'], { image_upload: false }], { type: 'COMBO', options: ['a'] }],
     ['files that come and go', [['x.latent', 'y.latent']], { type: 'COMBO' }],

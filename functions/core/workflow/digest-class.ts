@@ -15,6 +15,9 @@ const MAX_DIGITS = 400;
 const MEDIA_FILE =
   /\.(?:png|jpe?g|webp|gif|bmp|tiff?|avif|mp4|webm|mov|mkv|avi|m4v|wav|mp3|flac|ogg|opus|m4a|aac|latent|glb|gltf|obj|fbx|stl|ply|usdz|spz|splat|ksplat|exr|psd)$/i;
 
+/** Folders of jobs: whoever learns such a name can read what is in it. */
+const JOB_FOLDER = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/i;
+
 /** Digits that are exact. Doubles beyond 2^53 are not, and come only from a text that had to be repaired. */
 const exactNumber = (value: unknown): string | undefined => {
   if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) return undefined;
@@ -46,8 +49,9 @@ const optionsOf = (listed: unknown, maxOptions: number): readonly CatalogueOptio
     if (option === undefined) return undefined;
     options.push(option);
   }
-  const media = (option: CatalogueOption): boolean => typeof option === 'string' && MEDIA_FILE.test(option);
-  return options.some(media) ? undefined : options;
+  const isPassing = (option: CatalogueOption): boolean =>
+    typeof option === 'string' && (MEDIA_FILE.test(option) || JOB_FOLDER.test(option));
+  return options.some(isPassing) ? undefined : options;
 };
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null && value !== false;

@@ -4,6 +4,7 @@ import { oneLine, quoted } from './one-line.ts';
 /** Kinds of error as ComfyUI names them in `node_errors` of POST /prompt. */
 export type NodeErrorType =
   | 'bad_linked_input'
+  | 'custom_validation_failed'
   | 'dependency_cycle'
   | 'invalid_input_type'
   | 'missing_node_type'

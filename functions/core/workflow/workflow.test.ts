@@ -58,6 +58,12 @@ describe('a workflow in API format', () => {
     ['an empty class_type', { '1': { class_type: '', inputs: {} } }, /no class_type/],
     ['no inputs', { '1': { class_type: 'KSampler' } }, /"1" \("KSampler"\) has no inputs object/],
     ['inputs as a list', { '1': { class_type: 'KSampler', inputs: [] } }, /no inputs object/],
+    ['LoadImageOutput', { '1': node({}, 'LoadImageOutput') }, /files of every user.*POST \/api\/v1\/files/],
+    [
+      'a folder of inputs',
+      { '1': node({}, 'LoadImageSetFromFolderNode') },
+      /LoadImageSetFromFolderNode: it lists the files/,
+    ],
     ['SaveImageWebsocket', { '1': node({}, 'SaveImageWebsocket') }, /cannot be stored; use SaveImage/],
     ['an endless class_type', { '1': node({}, 'x'.repeat(1e6)) }, /more than 256 characters/],
     ['an endless node id', { ['x'.repeat(1e6)]: node({}) }, /more than 256 characters/],

@@ -19,9 +19,20 @@ const MAX_NAME = 256;
 /** Levels of objects and lists, the workflow itself being the first. Real workflows have about six. */
 const MAX_DEPTH = 100;
 
-/** Its pictures go over the socket alone: a lost frame is a lost picture, and nothing could be stored. */
+const LISTS_INPUTS =
+  'it lists the files of every user of a worker; use LoadImage, upload files with POST /api/v1/files and name them in inputs';
+
+/**
+ * Pictures that go over the socket alone: a lost frame is a lost picture, and nothing could be stored. And classes whose
+ * choices are what other users' tasks made or were given.
+ */
 const UNSUPPORTED_CLASSES: ReadonlyMap<string, string> = new Map([
   ['SaveImageWebsocket', 'it sends pictures over a socket only, so they cannot be stored; use SaveImage'],
+  ['LoadImageOutput', LISTS_INPUTS],
+  ['LoadImageSetFromFolderNode', LISTS_INPUTS],
+  ['LoadImageTextSetFromFolderNode', LISTS_INPUTS],
+  ['LoadImageDataSetFromFolder', LISTS_INPUTS],
+  ['LoadImageTextDataSetFromFolder', LISTS_INPUTS],
 ]);
 
 const isContainer = (value: unknown): value is object =>
