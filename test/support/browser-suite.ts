@@ -108,3 +108,9 @@ export const connectionIs = (page: Page, state: string): Promise<void> =>
 
 export const overflow = (page: Page): Promise<number> =>
   page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+
+/** Waits until this is the chosen workflow of the form, by its text in the list. */
+export const chosen = async (page: Page, text: string): Promise<void> => {
+  const selected = `document.querySelector('[data-testid="workflow"]')?.selectedOptions[0]?.text`;
+  await page.waitForFunction(`${selected} === ${JSON.stringify(text)}`);
+};
