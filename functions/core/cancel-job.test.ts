@@ -5,6 +5,7 @@ import { createDispatchHandler } from '../dispatch/dispatch.ts';
 import { createJobFailureHandler } from '../job-failure/job-failure.ts';
 import { cancelJob, type CancelAnswer } from './cancel-job.ts';
 import { dispatchPending } from './dispatch/dispatch.ts';
+import { ENDING_MS } from './dispatch/postpone.ts';
 import { sweep } from './dispatch/sweep.ts';
 import { isTerminal } from './job.ts';
 import { makeEvent, START, uuidOf } from './test-support/fixtures.ts';
@@ -105,7 +106,7 @@ describe('a job that runs', () => {
       status: 'running',
       endingReason: 'cancel',
       endingSince: world.clock.iso(),
-      dueAt: world.clock.iso(60_000),
+      dueAt: world.clock.iso(ENDING_MS),
     });
     expect(await kindOf(world, jobId)).toBe('requested');
     const ofAttempt = { jobId, attempt: 1, workerId: 'w1', promptId: promptId!, clientId: clientId! };
@@ -125,7 +126,7 @@ describe('a job that runs', () => {
     expect(await kindOf(world, jobId)).toBe('cancelled');
   });
 
-  test('on a pod that does not answer is cancelled by the sweep', async () => {
+  test('on a pod that does not answer is cancelled within two minutes', async () => {
     const world = createDispatchWorld();
     const endpoint = await world.addWorker('w1');
     const jobId = await world.addJob();
@@ -133,8 +134,8 @@ describe('a job that runs', () => {
     await running(world, jobId);
     world.comfyUi.down.add(endpoint);
     expect(await kindOf(world, jobId)).toBe('requested');
-    for (let minute = 0; minute < 6; minute += 1) {
-      world.clock.advance(60_000);
+    for (let sweeps = 0; sweeps < 2; sweeps += 1) {
+      world.clock.advance(59_000);
       await world.heartbeat();
       await sweep(world.deps);
     }

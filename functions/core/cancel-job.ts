@@ -1,4 +1,5 @@
 /** Cancels a job wherever it is. Idempotent, and of no effect on any other prompt. */
+import { ENDING_MS } from './dispatch/postpone.ts';
 import { isPastStart } from './dispatch/start-grace.ts';
 import { PipelineError } from './errors.ts';
 import { pushToFollowers } from './followers.ts';
@@ -30,8 +31,6 @@ export type CancelAnswer =
   | { readonly kind: 'ended'; readonly job: Job }
   | { readonly kind: 'notFound' };
 
-/** After that long the sweep looks whether the prompt has ended. */
-const CONFIRM_MS = 60_000;
 /** A job moves on between a read and a write only so often. */
 const MAX_TRIES = 8;
 
@@ -44,7 +43,7 @@ const requestPatch = (job: Job, now: number): JobPatch =>
         cancelRequestedAt: iso(now),
         endingSince: job.endingSince ?? iso(now),
         endingReason: job.endingReason ?? 'cancel',
-        dueAt: iso(now + CONFIRM_MS),
+        dueAt: iso(now + ENDING_MS),
       }
     : { cancelRequestedAt: iso(now) };
 

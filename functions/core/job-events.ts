@@ -1,6 +1,6 @@
 /** What a monitor's event changes on its job. States move forward only; a late event finds its condition broken. */
 import type { DetailOf, JobProgress, JobStatus, MonitorDetailType } from '../../shared-types/index.ts';
-import { ACTIVE_STATUSES, type JobChange, type JobGuard } from './job.ts';
+import { ACTIVE_STATUSES, type Job, type JobChange, type JobGuard, type JobPatch } from './job.ts';
 import { progressMessage } from './progress-message.ts';
 
 type JobDetailType = Exclude<MonitorDetailType, `Monitor ${string}`>;
@@ -30,15 +30,39 @@ export const endGuardOf = (detail: Parameters<typeof guardOf>[0]): JobGuard => {
   return guard;
 };
 
-export const startedChange = (detail: DetailOf<'Job Started'>): JobChange => ({
+/**
+ * An attempt of a few seconds is over before the sweep looks after its start. Never later than it was due anyhow: a
+ * cancellation that comes meanwhile is not made to wait.
+ */
+const dueOf = (
+  { timestamp }: DetailOf<'Job Started'>,
+  { timeoutSeconds, dueAt }: Pick<Job, 'timeoutSeconds' | 'dueAt'>,
+): Pick<JobPatch, 'dueAt'> => {
+  const end = new Date(Date.parse(timestamp) + timeoutSeconds * 1000).toISOString();
+  return dueAt !== null && end < dueAt ? { dueAt: end } : {};
+};
+
+/** @param before the job as it was read before, from which it is known how long the attempt may take */
+export const startedChange = (
+  detail: DetailOf<'Job Started'>,
+  before: Pick<Job, 'timeoutSeconds' | 'dueAt'>,
+): JobChange => ({
   guard: guardOf(detail),
-  patch: { status: 'running', startedAt: detail.timestamp, eventSequence: detail.sequence },
+  patch: {
+    status: 'running',
+    startedAt: detail.timestamp,
+    eventSequence: detail.sequence,
+    ...dueOf(detail, before),
+  },
 });
 
 /** `Job Started` after the progress that it should have preceded: only the instant is news. */
-export const lateStartChange = (detail: DetailOf<'Job Started'>): JobChange => ({
+export const lateStartChange = (
+  detail: DetailOf<'Job Started'>,
+  before: Pick<Job, 'timeoutSeconds' | 'dueAt'>,
+): JobChange => ({
   guard: endGuardOf(detail),
-  patch: { startedAt: detail.timestamp },
+  patch: { startedAt: detail.timestamp, ...dueOf(detail, before) },
 });
 
 export const progressOf = (detail: DetailOf<'Node Progress Update'>): JobProgress => {

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { createFakeTable } from '../adapters/dynamodb/fake-table.ts';
 import { createFakePusher } from '../adapters/web-socket/pusher.fake.ts';
 import type { Job } from '../core/job.ts';
@@ -59,4 +59,28 @@ test('a job that has ended does not start', async () => {
   await handle(startedWith(7, 0));
   expect(await job()).toMatchObject({ status: 'cancelled', startedAt: null });
   expect(pusher.sent).toEqual([]);
+});
+
+describe('the sweep looks after it', () => {
+  const dueAfter = async (job: Partial<Job>) => {
+    const started = await start(job);
+    await started.handle(startedWith(7, 0));
+    return (await started.job()).dueAt;
+  };
+  const AFTER_A_MINUTE = '2026-11-22T10:01:00.000Z';
+
+  test('when its few seconds are over', async () => {
+    expect(await dueAfter({ timeoutSeconds: 5, dueAt: AFTER_A_MINUTE })).toBe('2026-11-22T10:00:10.000Z');
+  });
+
+  test('that started after its progress, as well', async () => {
+    const late = { status: 'running', eventSequence: 4 } as const;
+    expect(await dueAfter({ ...late, timeoutSeconds: 5, dueAt: AFTER_A_MINUTE })).toBe(
+      '2026-11-22T10:00:10.000Z',
+    );
+  });
+
+  test('no later than it would have anyhow: someone may be waiting for its cancellation', async () => {
+    expect(await dueAfter({ timeoutSeconds: 3600, dueAt: AFTER_A_MINUTE })).toBe(AFTER_A_MINUTE);
+  });
 });

@@ -2,7 +2,7 @@ import type { DetailOf, PushOf } from '../../shared-types/index.ts';
 import { eventHandler, type LambdaHandler } from '../adapters/lambda/event-handler.ts';
 import { pushToFollowers, type FollowersDependencies } from '../core/followers.ts';
 import { lateStartChange, startedChange } from '../core/job-events.ts';
-import type { Job } from '../core/job.ts';
+import type { Job, JobUpdate } from '../core/job.ts';
 import type { JobStore } from '../core/ports.ts';
 import { pushBase } from '../core/push-base.ts';
 
@@ -24,20 +24,24 @@ const startedPush = (job: Job, detail: DetailOf<'Job Started'>): PushOf<'job_sta
   cachedNodes: detail.cachedNodes,
 });
 
-/** Its progress came first; that it started is still news, and takes nothing back. */
-const applyLate = async (detail: DetailOf<'Job Started'>, deps: JobStartDependencies): Promise<boolean> => {
-  const job = await deps.jobs.get(detail.jobId);
-  if (job === undefined || job.startedAt !== null) return false;
-  const updated = await deps.jobs.update(lateStartChange(detail));
-  if (updated.kind === 'applied') await pushToFollowers(updated.job, startedPush(updated.job, detail), deps);
-  return updated.kind === 'applied';
+/** Where its progress came first, that it started is still news, and takes nothing back. */
+const change = async (
+  detail: DetailOf<'Job Started'>,
+  { jobs }: JobStartDependencies,
+): Promise<JobUpdate> => {
+  const before = await jobs.get(detail.jobId);
+  if (before === undefined) return { kind: 'refused' };
+  const updated = await jobs.update(startedChange(detail, before));
+  if (updated.kind === 'applied') return updated;
+  const fresh = await jobs.get(detail.jobId);
+  if (fresh === undefined || fresh.startedAt !== null) return { kind: 'refused' };
+  return jobs.update(lateStartChange(detail, fresh));
 };
 
 const apply = async (detail: DetailOf<'Job Started'>, deps: JobStartDependencies): Promise<void> => {
-  const updated = await deps.jobs.update(startedChange(detail));
+  const updated = await change(detail, deps);
   if (updated.kind === 'applied') await pushToFollowers(updated.job, startedPush(updated.job, detail), deps);
-  else if (!(await applyLate(detail, deps)))
-    deps.logger.info('event.stale', { jobId: detail.jobId, sequence: detail.sequence });
+  else deps.logger.info('event.stale', { jobId: detail.jobId, sequence: detail.sequence });
 };
 
 /** Job Started: the job runs. */

@@ -7,10 +7,10 @@ import { endAttempt } from './end-attempt.ts';
 import { freeAttempt } from './give-back.ts';
 import { isNotWith } from './holding.ts';
 import type { DispatchDependencies } from './ports.ts';
-import { ENDING_MS, postpone } from './postpone.ts';
+import { ENDING_MS, NEXT_SWEEP_MS, postpone } from './postpone.ts';
 
 /** After the prompt is over, its monitor tells of it; from then on the history has to do. */
-export const EVENT_MS = 60_000;
+export const EVENT_MS = NEXT_SWEEP_MS;
 /** How long a ComfyUI that does not answer is asked. */
 export const UNREACHABLE_MS = 300_000;
 
@@ -69,6 +69,9 @@ export const confirmEnding = async (job: Job, worker: Worker, deps: DispatchDepe
       await deps.comfyUi.endPrompt(worker.endpoint, promptId);
       return postpone(job, ENDING_MS, deps);
     case 'unreachable':
-      return age < UNREACHABLE_MS ? postpone(job, ENDING_MS, deps) : endAttempt(job, ended(job), deps);
+      // Nobody waits for what was cancelled: it need not be proved that a pod which is gone does not run it.
+      return age < (job.cancelRequestedAt === null ? UNREACHABLE_MS : ENDING_MS)
+        ? postpone(job, ENDING_MS, deps)
+        : endAttempt(job, ended(job), deps);
   }
 };

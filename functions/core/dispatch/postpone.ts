@@ -5,8 +5,13 @@ import { snapshotOf } from '../job-snapshot.ts';
 import type { Job, JobPatch } from '../job.ts';
 import type { DispatchDependencies } from './ports.ts';
 
+/**
+ * Due at the next sweep: a little less than the minute between two, for what is written during a sweep falls due that
+ * much later than the sweep began.
+ */
+export const NEXT_SWEEP_MS = 50_000;
 /** An interruption takes effect between two nodes, or steps of a sampler; then a worker counts as stuck. */
-export const ENDING_MS = 60_000;
+export const ENDING_MS = NEXT_SWEEP_MS;
 
 /** A cancellation came between the reading and the writing, and must not wait for what was written. */
 const keepEndingDue = async (before: Job, after: Job, deps: DispatchDependencies): Promise<Job> => {

@@ -5,11 +5,10 @@ import type { Job } from '../job.ts';
 import type { Worker } from '../worker.ts';
 import { endAttempt } from './end-attempt.ts';
 import type { DispatchDependencies } from './ports.ts';
-import { postpone } from './postpone.ts';
+import { NEXT_SWEEP_MS, postpone } from './postpone.ts';
 
 /** A monitor that was away reports what it missed as soon as it is back. */
 const PATIENCE_MS = 300_000;
-const LOOK_AGAIN_MS = 60_000;
 
 /**
  * Only the monitor's event brings outputs into the store, so it is waited for; then the history says how the attempt
@@ -17,9 +16,9 @@ const LOOK_AGAIN_MS = 60_000;
  */
 export const settleUnheard = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
   const age = deps.clock.now() - Date.parse(job.assignedAt ?? job.updatedAt);
-  if (age < PATIENCE_MS) return postpone(job, LOOK_AGAIN_MS, deps);
+  if (age < PATIENCE_MS) return postpone(job, NEXT_SWEEP_MS, deps);
   const history = await deps.comfyUi.history(worker.endpoint, job.promptId ?? '');
-  if (history.kind === 'unreachable') return postpone(job, LOOK_AGAIN_MS, deps);
+  if (history.kind === 'unreachable') return postpone(job, NEXT_SWEEP_MS, deps);
   const failure = history.kind === 'found' ? failureOfHistory(outcomeOfHistory(history.entry)) : undefined;
   const unheard = {
     reason: 'vanished',

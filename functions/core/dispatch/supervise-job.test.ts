@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createDispatchWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
 import type { Job, JobChange, JobPatch } from '../job.ts';
 import { dispatchPending } from './dispatch.ts';
+import { ENDING_MS, NEXT_SWEEP_MS } from './postpone.ts';
 import { STORING_MS } from './supervise-job.ts';
 import { sweep } from './sweep.ts';
 
@@ -40,10 +41,20 @@ describe('a job that waits in the queue of ComfyUI', () => {
       expect(world.job(behind)).toMatchObject({
         status: 'assigned',
         attempt: 1,
-        dueAt: world.clock.iso(60_000),
+        dueAt: world.clock.iso(NEXT_SWEEP_MS),
       });
     }
     expect(heldBy(world)).toContain(behind);
+  });
+
+  test('is looked at by every sweep, though one begins a little sooner after the other wrote', async () => {
+    const { world, jobId, behind } = await twoOnOne();
+    await set(world, jobId, { dueAt: null });
+    await pass(world, 60_000);
+    for (let minute = 0; minute < 5; minute += 1) {
+      await pass(world, 59_000);
+      expect(world.job(behind).dueAt).toBe(world.clock.iso(NEXT_SWEEP_MS));
+    }
   });
 });
 
@@ -83,7 +94,7 @@ describe('a job that takes too long', () => {
     world.comfyUi.stuck.add(endpoint);
     await pass(world, 60_000);
     await pass(world, 30_000);
-    await pass(world, 59_999);
+    await pass(world, ENDING_MS - 1);
     expect(worker(world).quarantined).toBe(false);
     await pass(world, 1);
     expect(worker(world)).toMatchObject({ quarantined: true, held: [] });

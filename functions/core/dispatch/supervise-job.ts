@@ -5,9 +5,8 @@ import type { Worker } from '../worker.ts';
 import { confirmEnding, UNREACHABLE_MS } from './confirm-ending.ts';
 import { endAttempt } from './end-attempt.ts';
 import type { DispatchDependencies } from './ports.ts';
-import { ENDING_MS, moveOn, postpone } from './postpone.ts';
+import { ENDING_MS, moveOn, NEXT_SWEEP_MS, postpone } from './postpone.ts';
 import { settleUnheard } from './settle-unheard.ts';
-import { START_GRACE_MS } from './start-grace.ts';
 
 /** Storing takes one delivery of 15 minutes at the longest. */
 export const STORING_MS = 20 * 60_000;
@@ -47,7 +46,7 @@ const superviseRunning = async (job: Job, worker: Worker, deps: DispatchDependen
 
 const unreachable = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
   const age = deps.clock.now() - Date.parse(job.assignedAt ?? job.updatedAt);
-  if (age <= UNREACHABLE_MS) return postpone(job, START_GRACE_MS, deps);
+  if (age <= UNREACHABLE_MS) return postpone(job, NEXT_SWEEP_MS, deps);
   const message = `ComfyUI of worker ${worker.workerId} does not answer`;
   return endAttempt(job, { reason: 'workerStalled', message }, deps);
 };
@@ -61,7 +60,7 @@ const superviseStart = async (job: Job, worker: Worker, deps: DispatchDependenci
   const now = deps.clock.now();
   switch (await deps.comfyUi.findPrompt(worker.endpoint, job.promptId ?? '')) {
     case 'pending':
-      return postpone(job, START_GRACE_MS, deps);
+      return postpone(job, NEXT_SWEEP_MS, deps);
     case 'running': {
       const startedAt = iso(now);
       const dueAt = iso(now + job.timeoutSeconds * 1000);
