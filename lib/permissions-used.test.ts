@@ -22,6 +22,10 @@ const ports: Readonly<Record<string, Port>> = {
     factory: 'createJobStore',
     methods: { create: 'PutItem', get: 'GetItem', update: 'UpdateItem' },
   },
+  idempotency: {
+    factory: 'createIdempotencyStore',
+    methods: { get: 'GetItem', claim: 'PutItem GetItem' },
+  },
   connections: {
     factory: 'createConnectionStore',
     methods: {

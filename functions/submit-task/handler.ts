@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ENV } from '../../shared-types/index.ts';
+import { createIdempotencyStore } from '../adapters/dynamodb/idempotency-store.ts';
 import { createJobStore } from '../adapters/dynamodb/job-store.ts';
 import { createQueueStore } from '../adapters/dynamodb/queue-store.ts';
 import { createStoredWorkflowStore } from '../adapters/dynamodb/stored-workflow-store.ts';
@@ -28,6 +29,7 @@ export const handler = lazily(() => {
   const options = { table, clock, logger };
   return createSubmitTaskHandler({
     jobs: createJobStore(options),
+    idempotency: createIdempotencyStore(options),
     queue: createQueueStore({ ...options, ids }),
     workers: createWorkerStore(options),
     storedWorkflows: createStoredWorkflowStore(options),

@@ -23,6 +23,7 @@ type World = ReturnType<typeof setUp>;
 /** Nothing of a refused submission is left anywhere. */
 const expectNothing = async ({ table, workflows, publisher }: World): Promise<void> => {
   expect(table.allJobs()).toEqual([]);
+  expect(table.claims.size).toBe(0);
   expect(await table.allQueue()).toEqual([]);
   expect(workflows.workflows.size).toBe(0);
   expect(publisher.events).toEqual([]);
@@ -134,6 +135,40 @@ describe('an Idempotency-Key', () => {
     await post(BODY, { headers });
     expect((await post(BODY, { headers, userId: 'user-2' })).status).toBe(201);
     expect(new Set(table.allJobs().map(({ userId }) => userId))).toEqual(new Set(['user-1', 'user-2']));
+  });
+
+  test('leaves the id of its task as random as any other, for its pictures are found by it', async () => {
+    const world = setUp();
+    const ids = [uuidOf(501), uuidOf(502)];
+    const call = createCaller(
+      createSubmitTaskHandler({ ...world.submitPorts, ids: { uuid: () => ids.shift() ?? '' } }),
+    );
+    const [first, again] = [
+      await call('submitTask', { body: BODY, headers }),
+      await call('submitTask', { body: BODY, headers }),
+    ];
+    expect(first.json).toMatchObject({ id: uuidOf(501) });
+    expect(again).toEqual(first);
+  });
+
+  test('that came with a refused request is still free', async () => {
+    const { post } = setUp();
+    expect((await post('{"workflow_id":"w"}', { headers })).status).toBe(400);
+    expect((await post(BODY, { headers })).status).toBe(201);
+  });
+
+  test('that was claimed by a request that ended there makes its very task', async () => {
+    for (const time of ['before', 'after'] as const) {
+      const { table, post } = setUp();
+      table.fail('idempotency', 'claim', 1, time);
+      expect((await post(BODY, { headers })).status).toBe(500);
+      const [claimed] = [...table.claims.values()];
+      const { status, json } = await post(BODY, { headers });
+      expect(status).toBe(201);
+      expect(table.allJobs()).toHaveLength(1);
+      if (claimed !== undefined) expect(json).toMatchObject({ id: claimed.jobId });
+      expect(claimed === undefined).toBe(time === 'before');
+    }
   });
 
   test.each(STEPS)('heals a crash of %s.%s, %s its effect, by repeating', async (port, method, time) => {
@@ -611,6 +646,20 @@ describe('a retry', () => {
     expect(world.table.allJobs()).toHaveLength(2);
     const other = await world.post(BODY, { headers });
     expect(other.status).toBe(409);
+  });
+
+  test('under an Idempotency-Key, five times at once and after a crash, is one task', async () => {
+    const world = await withEnded();
+    const headers = { 'idempotency-key': 'again' };
+    world.table.fail('queue', 'put', 1);
+    expect((await world.retry(JOB_ID, { headers })).status).toBe(500);
+    const [claimed] = [...world.table.claims.values()];
+    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => world.retry(JOB_ID, { headers })));
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201]);
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(answers[0]?.json).toMatchObject({ id: claimed?.jobId });
+    expect(world.table.allJobs()).toHaveLength(2);
+    expect(await world.table.allQueue()).toHaveLength(1);
   });
 
   test.each(['pending', 'assigned', 'running'] as const)('of a task that is %s is 409', async (status) => {

@@ -16,8 +16,10 @@ import type {
   WorkerStore,
 } from '../../core/ports.ts';
 import { createFaults, type Faults } from '../../core/test-support/faults.ts';
+import type { IdempotencyStore } from '../../core/submission/ports.ts';
 import type { Worker } from '../../core/worker.ts';
 import { createFakeConnectionStore } from './connection-store.fake.ts';
+import { createFakeIdempotencyStore, type FakeIdempotencyStore } from './idempotency-store.fake.ts';
 import { createFakeJobIndex } from './job-index.fake.ts';
 import { createFakeInstanceStore, type FakeInstanceStore } from './instance-store.fake.ts';
 import { createFakeJobStore } from './job-store.fake.ts';
@@ -42,6 +44,7 @@ export interface FakeTable {
   readonly instances: FakeInstanceStore;
   readonly profiles: ProfileStore;
   readonly outputs: OutputStore;
+  readonly idempotency: IdempotencyStore;
   /** Makes the next calls of a store's method reject: `fail('jobs', 'update', 1, 'after')`. */
   readonly fail: Faults['fail'];
   readonly faults: Faults;
@@ -53,6 +56,7 @@ export interface FakeTable {
   allWorkers(): readonly Worker[];
   readonly transitions: FakeTimelineStore['events'];
   readonly allProfiles: FakeProfileStore['profiles'];
+  readonly claims: FakeIdempotencyStore['claims'];
 }
 
 /** @param faults shared with other ports when calls are to be counted over all of them */
@@ -63,6 +67,7 @@ export const createFakeTable = (clock: Clock, faults: Faults = createFaults()): 
   const workers = createFakeWorkerStore({ clock });
   const timeline = createFakeTimelineStore();
   const profiles = createFakeProfileStore();
+  const idempotency = createFakeIdempotencyStore({ clock });
   return {
     jobs: faults.wrap<JobStore>('jobs', jobs),
     subscriptions: faults.wrap('subscriptions', createFakeSubscriptionStore({ jobs })),
@@ -75,6 +80,7 @@ export const createFakeTable = (clock: Clock, faults: Faults = createFaults()): 
     instances: createFakeInstanceStore({ clock }),
     profiles: faults.wrap<ProfileStore>('profiles', profiles),
     outputs: faults.wrap<OutputStore>('outputs', createFakeOutputStore()),
+    idempotency: faults.wrap<IdempotencyStore>('idempotency', idempotency),
     fail: (name, method, times, time) => faults.fail(name, method, times, time),
     faults,
     allJobs: () => [...jobs.jobs.values()],
@@ -83,5 +89,6 @@ export const createFakeTable = (clock: Clock, faults: Faults = createFaults()): 
     allWorkers: () => workers.all(),
     transitions: timeline.events,
     allProfiles: profiles.profiles,
+    claims: idempotency.claims,
   };
 };

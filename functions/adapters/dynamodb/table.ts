@@ -18,6 +18,7 @@
  * | one-time ticket | `TICKET#<secretHash>` | `TICKET` |
  * | API key | `APIKEY#<secretHash>` | `APIKEY` |
  * | API key of a user | `USER#<userId>` | `APIKEY#<keyId>` |
+ * | Idempotency-Key of a user | `USER#<userId>` | `IDEMPOTENCY#<keyHash>` |
  * | stored workflow | `USER#<userId>` | `WORKFLOW#<workflowId>` |
  *
  * Indexes: `by-user` (`userId`, `createdKey` = `<createdAt>#<jobId>`) and `by-due` (`due` = `DUE`, `dueAt`), both over

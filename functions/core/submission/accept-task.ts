@@ -12,7 +12,7 @@ import type {
 } from '../ports.ts';
 import { entryOf } from '../queue-entry.ts';
 import { taskEventBase } from '../task-event.ts';
-import { KEY_CONFLICT } from './idempotency.ts';
+import { KEY_CONFLICT, type IdempotencyDependencies, type IdempotencyKey } from './idempotency.ts';
 import { newJob, type JobRequest } from './new-job.ts';
 import { refuse, type Refusal } from './refusal.ts';
 
@@ -39,14 +39,19 @@ const accepted = (job: Job): Accepted => ({
   task: { id: job.jobId, workflow_id: job.workflowId, status: 'pending', created_at: job.createdAt },
 });
 
-/** The task that the key stands for already, if it does; a refusal when that is another one. */
+/**
+ * The task that the key stands for already; a refusal when that is another request. Undefined when there is none: the
+ * key is new, or whoever claimed it did not come to making the task.
+ */
 export const repeated = async (
-  { jobId, requestHash }: Pick<JobRequest, 'jobId' | 'requestHash'>,
-  { jobs }: Pick<AcceptDependencies, 'jobs'>,
+  { userId, keyHash, requestHash }: IdempotencyKey,
+  { jobs, idempotency }: Pick<AcceptDependencies & IdempotencyDependencies, 'jobs' | 'idempotency'>,
 ): Promise<Accepted | undefined> => {
-  const job = await jobs.get(jobId);
-  if (job === undefined) return undefined;
-  return job.requestHash === requestHash ? accepted(job) : refuse(409, KEY_CONFLICT);
+  const first = await idempotency.get(userId, keyHash);
+  if (first === undefined) return undefined;
+  if (first.requestHash !== requestHash) return refuse(409, KEY_CONFLICT);
+  const job = await jobs.get(first.jobId);
+  return job === undefined ? undefined : accepted(job);
 };
 
 const putWorkflow = async (

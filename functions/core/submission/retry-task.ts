@@ -1,17 +1,19 @@
 /** Queues an ended task again, as a new task: what has ended stays as it was. */
 import { isTerminal, type Job } from '../job.ts';
-import type { Ids } from '../ports.ts';
 import { acceptTask, repeated, type AcceptDependencies, type Accepted } from './accept-task.ts';
-import { readIdempotencyKey } from './idempotency.ts';
+import {
+  identify,
+  readIdempotencyKey,
+  type IdempotencyDependencies,
+  type IdempotencyKey,
+} from './idempotency.ts';
 import { refuse } from './refusal.ts';
 
-export interface RetryDependencies extends AcceptDependencies {
-  readonly ids: Ids;
-}
+export interface RetryDependencies extends AcceptDependencies, IdempotencyDependencies {}
 
 const again = async (
   job: Job,
-  identity: { readonly jobId: string; readonly requestHash: string | null },
+  key: IdempotencyKey | undefined,
   deps: RetryDependencies,
 ): Promise<Accepted> => {
   const [workflowText, files] = await Promise.all([
@@ -21,9 +23,11 @@ const again = async (
   if (workflowText === undefined || files === undefined) {
     return refuse(409, 'the workflow of this task is not kept any more; submit it anew');
   }
+  const identified = await identify(key, deps);
+  if (identified.kind === 'refused') return identified;
   const { userId, sessionId, workflowId, priority, maxRetries, timeoutSeconds, needs, callbackUrl } = job;
   const kept = { userId, sessionId, workflowId, priority, maxRetries, timeoutSeconds, needs, callbackUrl };
-  const request = { ...identity, ...kept, fileCount: files.length, retryOf: job.jobId };
+  const request = { ...identified.identity, ...kept, fileCount: files.length, retryOf: job.jobId };
   return acceptTask({ request, workflowText, files }, deps);
 };
 
@@ -43,5 +47,5 @@ export const retryTask = async (
   if (!isTerminal(job.status)) {
     return refuse(409, `this task is ${job.status}; a task can be retried once it has ended`);
   }
-  return again(job, { jobId: key?.jobId ?? deps.ids.uuid(), requestHash: key?.requestHash ?? null }, deps);
+  return again(job, key, deps);
 };

@@ -1,5 +1,4 @@
 /** Accepts a task from a request body. */
-import type { Ids } from '../ports.ts';
 import {
   acceptTask,
   repeated,
@@ -9,7 +8,8 @@ import {
 } from './accept-task.ts';
 import { findFiles, type FilesDependencies } from './find-files.ts';
 import { findWorkflow, type FindDependencies } from './find-workflow.ts';
-import { readIdempotencyKey } from './idempotency.ts';
+import { identify, readIdempotencyKey, type IdempotencyDependencies } from './idempotency.ts';
+import type { JobRequest } from './new-job.ts';
 import { checkOutboundUrl } from './outbound-url.ts';
 import { parseSubmission, type Submission } from './parse-submission.ts';
 import { checkPods, type PodCheckDependencies } from './pod-check.ts';
@@ -17,9 +17,15 @@ import { prepareWorkflow } from './prepare-workflow.ts';
 import { refuse, type Refusal } from './refusal.ts';
 
 export interface SubmitDependencies
-  extends AcceptDependencies, FindDependencies, FilesDependencies, Omit<PodCheckDependencies, 'clock'> {
-  readonly ids: Ids;
-}
+  extends
+    AcceptDependencies,
+    FindDependencies,
+    FilesDependencies,
+    IdempotencyDependencies,
+    Omit<PodCheckDependencies, 'clock'> {}
+
+/** A task that is good, but for its id. */
+type Draft = Omit<TaskDraft, 'request'> & { readonly request: Omit<JobRequest, 'jobId' | 'requestHash'> };
 
 export interface SubmitRequest {
   readonly userId: string;
@@ -40,9 +46,8 @@ const readCallback = (
 const draftOf = async (
   submission: Submission,
   userId: string,
-  identity: { readonly jobId: string; readonly requestHash: string | null },
   deps: SubmitDependencies,
-): Promise<{ readonly kind: 'ok'; readonly draft: TaskDraft } | Refusal> => {
+): Promise<{ readonly kind: 'ok'; readonly draft: Draft } | Refusal> => {
   const { fields, source, inputs } = submission;
   const callback = readCallback(submission, deps);
   if (callback.kind === 'refused') return callback;
@@ -55,7 +60,6 @@ const draftOf = async (
   const unfit = await checkPods(prepared.workflow, deps);
   if (unfit !== undefined) return unfit;
   const request = {
-    ...identity,
     userId,
     sessionId: fields.session_id,
     workflowId: fields.workflow_id,
@@ -81,7 +85,11 @@ export const submitTask = async (
   if (earlier !== undefined) return earlier;
   const submission = parseSubmission(text);
   if (submission.kind === 'refused') return submission;
-  const identity = { jobId: key?.jobId ?? deps.ids.uuid(), requestHash: key?.requestHash ?? null };
-  const drafted = await draftOf(submission, userId, identity, deps);
-  return drafted.kind === 'refused' ? drafted : acceptTask(drafted.draft, deps);
+  const drafted = await draftOf(submission, userId, deps);
+  if (drafted.kind === 'refused') return drafted;
+  // Not before: a request that is refused leaves its key free.
+  const identified = await identify(key, deps);
+  if (identified.kind === 'refused') return identified;
+  const { draft } = drafted;
+  return acceptTask({ ...draft, request: { ...identified.identity, ...draft.request } }, deps);
 };
