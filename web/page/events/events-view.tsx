@@ -70,7 +70,9 @@ const EventRow = ({ event }: { readonly event: BusEvent }): ReactElement => {
                 </a>
               )}
             </div>
-            <pre className="event-json">{prettyJson(event.text)}</pre>
+            <pre className="event-json" tabIndex={0}>
+              {prettyJson(event.text)}
+            </pre>
           </div>
         )}
       </details>
@@ -161,7 +163,9 @@ const Elsewhere = (): ReactElement => (
       On a deployed stage a browser cannot listen to the bus. Attach a consumer of your own: one rule, one
       target, and nothing of the pipeline changes.
     </p>
-    <pre className="event-json">{EXAMPLE}</pre>
+    <pre className="event-json" tabIndex={0}>
+      {EXAMPLE}
+    </pre>
     <div className="event-tools">
       <CopyButton what="commands" text={() => EXAMPLE} />
     </div>

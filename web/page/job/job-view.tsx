@@ -102,7 +102,9 @@ const Details = ({ task }: { readonly task: TaskDetails }): ReactElement => (
     )}
     <details>
       <summary>Raw answer of the task API</summary>
-      <pre className="raw">{task.text}</pre>
+      <pre className="raw" tabIndex={0}>
+        {task.text}
+      </pre>
     </details>
   </section>
 );

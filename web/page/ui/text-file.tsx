@@ -12,5 +12,9 @@ const load = async (href: string): Promise<string> => {
 
 export const TextFile = ({ href }: { readonly href: string }): ReactElement => {
   const { value, error } = useLoaded(useCallback(() => load(href), [href]));
-  return <pre className="text-file">{error === '' ? (value ?? '…') : 'The text could not be loaded.'}</pre>;
+  return (
+    <pre className="text-file" tabIndex={0}>
+      {error === '' ? (value ?? '…') : 'The text could not be loaded.'}
+    </pre>
+  );
 };
