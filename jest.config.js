@@ -21,7 +21,8 @@ export default {
   },
   globalSetup: '<rootDir>/test/global-setup.ts',
   globalTeardown: '<rootDir>/test/global-teardown.ts',
-  testTimeout: 20_000,
+  // Costs time where a test fails, and nowhere else: a machine may be busy.
+  testTimeout: 90_000,
   maxWorkers: 2,
   // A leaked handle is a bug to be found, not forced away: no forceExit here.
 };

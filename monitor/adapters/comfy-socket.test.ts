@@ -68,7 +68,7 @@ describe('the socket to ComfyUI', () => {
   });
 
   test('is kept while its pings are answered, however silent it is', async () => {
-    const { peers } = await open(true, { everyMs: 10, timeoutMs: 200 });
+    const { peers } = await open(true, { everyMs: 10, timeoutMs: 20_000 });
     let pings = 0;
     await until('connected', () => peers.length === 1);
     peers[0]!.on('ping', () => (pings += 1));

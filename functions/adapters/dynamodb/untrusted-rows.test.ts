@@ -29,7 +29,7 @@ test.each([
   ['attempts', [{ attempt: 1 }]],
   ['endingReason', 'boredom'],
 ])('a job whose %s is %p is an error that names the key and the field', async (field, value) => {
-  const { connections: _, dueAt: __, ...job } = makeJob({ jobId: freshId() });
+  const { connections: _, previewConnections: __, dueAt: ___, ...job } = makeJob({ jobId: freshId() });
   await put({ pk: `JOB#${job.jobId}`, sk: 'JOB', ...job, [field]: value });
   await expect(stores().jobs.get(job.jobId)).rejects.toMatchObject({
     code: 'row.invalid',
@@ -95,7 +95,7 @@ describe('rows of an older shape', () => {
     const expected = makeJob({ jobId: freshId(), timeoutSeconds: DEFAULT_TIMEOUT_SECONDS });
     const { jobId } = expected;
     const later = ['endingSince', 'endingReason', 'timeoutSeconds', 'needs', 'fileCount', 'callbackUrl'];
-    later.push('requestHash', 'retryOf', 'attempts', 'dueAt', 'connections');
+    later.push('requestHash', 'retryOf', 'attempts', 'dueAt', 'connections', 'previewConnections');
     const old = Object.entries(expected).filter(([field]) => !later.includes(field));
     await put({ pk: `JOB#${jobId}`, sk: 'JOB', ...Object.fromEntries(old) });
     expect(await jobs.get(jobId)).toEqual(expected);
