@@ -40,6 +40,11 @@ const endsOf = (world: DispatchWorld, jobId: string): readonly string[] => [
   ),
 ];
 
+const timesTold = (world: DispatchWorld, jobId: string): number =>
+  world.publisher.events.filter(
+    ({ detailType, detail }) => detailType === 'Task Cancelled' && detail.jobId === jobId,
+  ).length;
+
 describe('a job that waits', () => {
   test('is cancelled at once, leaves the queue, and is told of', async () => {
     const world = createDispatchWorld();
@@ -54,14 +59,24 @@ describe('a job that waits', () => {
     expect(world.comfyUi.posted).toEqual([]);
   });
 
-  test('and is cancelled twice is told under the same id', async () => {
+  test('and is cancelled twice is told once', async () => {
     const world = createDispatchWorld();
     const jobId = await world.addJob();
     await cancelJob({ jobId }, world.deps);
     const before = world.job(jobId);
     expect(await kindOf(world, jobId)).toBe('cancelled');
     expect(world.job(jobId)).toEqual(before);
-    expect(endsOf(world, jobId)).toHaveLength(1);
+    expect(timesTold(world, jobId)).toBe(1);
+  });
+
+  test('and is cancelled by one who died before telling is told by the next', async () => {
+    const world = createDispatchWorld();
+    const jobId = await world.addJob();
+    world.faults.fail('publisher', 'publish', 1);
+    await expect(cancelJob({ jobId }, world.deps)).rejects.toThrow('publisher.publish');
+    expect(timesTold(world, jobId)).toBe(0);
+    for (let times = 0; times < 3; times += 1) expect(await kindOf(world, jobId)).toBe('cancelled');
+    expect(timesTold(world, jobId)).toBe(1);
   });
 });
 
@@ -113,7 +128,9 @@ describe('a job that runs', () => {
     const event = makeEvent('Job Cancelled', { ...ofAttempt, sequence: 9, reason: 'interrupted' });
     await createJobFailureHandler(world.deps)(event);
     expect(world.job(jobId).status).toBe('cancelled');
-    expect(endsOf(world, jobId)).toHaveLength(1);
+    await createJobFailureHandler(world.deps)(event);
+    expect(await kindOf(world, jobId)).toBe('cancelled');
+    expect(timesTold(world, jobId)).toBe(1);
   });
 
   test('and that ComfyUI lost is cancelled at once', async () => {

@@ -9,7 +9,7 @@ import type { Job, JobPatch } from './job.ts';
 import type { ComfyUi, PromptLookup, WorkerStore } from './ports.ts';
 import { cancelPending } from './cancel-pending.ts';
 import { settleFailure, type SettleDependencies } from './settle-failure.ts';
-import { tellCancelled } from './tell-settled.ts';
+import { tellCancelledOnce } from './tell-cancelled.ts';
 
 export interface CancelDependencies extends SettleDependencies {
   readonly workers: WorkerStore;
@@ -90,7 +90,7 @@ const answerOf = async (job: Job, deps: CancelDependencies): Promise<CancelAnswe
       return { kind: 'ended', job };
     case 'cancelled':
       // An earlier request may have died before it was told.
-      await tellCancelled(job, deps);
+      await tellCancelledOnce(job, deps);
       return { kind: 'cancelled', job };
     case 'pending': {
       const cancelled = await cancelPending(job, deps);

@@ -1,11 +1,10 @@
 /** Cancels a job that no worker has. */
 import type { Job } from './job.ts';
-import type { Clock, JobStore, QueueStore } from './ports.ts';
+import type { Clock, QueueStore } from './ports.ts';
 import { entryOf } from './queue-entry.ts';
-import { tellCancelled, type TellDependencies } from './tell-settled.ts';
+import { tellCancelledOnce, type TellCancelledDependencies } from './tell-cancelled.ts';
 
-export interface CancelPendingDependencies extends TellDependencies {
-  readonly jobs: JobStore;
+export interface CancelPendingDependencies extends TellCancelledDependencies {
   readonly queue: QueueStore;
   readonly clock: Clock;
 }
@@ -37,6 +36,6 @@ export const cancelPending = async (job: Job, deps: CancelPendingDependencies): 
   });
   if (updated.kind === 'refused') return undefined;
   await removeEntry(updated.job, deps);
-  await tellCancelled(updated.job, deps);
+  await tellCancelledOnce(updated.job, deps);
   return updated.job;
 };

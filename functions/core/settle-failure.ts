@@ -4,13 +4,13 @@ import { endedAttempt } from './ended-attempt.ts';
 import { isPoison, mayRetry, retryDelaySeconds } from './failure-policy.ts';
 import { activeGuard } from './job-guards.ts';
 import type { Job, JobFailure, JobGuard, JobPatch } from './job.ts';
-import type { Clock, JobStore, QueueStore } from './ports.ts';
+import type { Clock, QueueStore } from './ports.ts';
 import { entryOf } from './queue-entry.ts';
 import { requeuedAt } from './requeued-at.ts';
-import { tellCancelled, tellFailed, tellRetrying, type TellDependencies } from './tell-settled.ts';
+import { tellCancelledOnce, type TellCancelledDependencies } from './tell-cancelled.ts';
+import { tellFailed, tellRetrying } from './tell-settled.ts';
 
-export interface SettleDependencies extends TellDependencies {
-  readonly jobs: JobStore;
+export interface SettleDependencies extends TellCancelledDependencies {
   readonly queue: QueueStore;
   readonly clock: Clock;
   /** Uniform in [0, 1): jitter. */
@@ -40,7 +40,7 @@ const tellAgain = async (job: Job, failure: JobFailure, deps: SettleDependencies
   if (fresh.status === 'pending')
     return tellRetrying(fresh, fresh.failure ?? failure, waitSeconds(fresh, deps), deps);
   if (fresh.status === 'failed') return tellFailed(fresh, fresh.failure ?? failure, deps);
-  if (fresh.status === 'cancelled') return tellCancelled(fresh, deps);
+  if (fresh.status === 'cancelled') return tellCancelledOnce(fresh, deps);
 };
 
 const retryPatch = (job: Job, failure: JobFailure, queuedAt: string, now: string): JobPatch => ({
@@ -108,7 +108,7 @@ const end = async (
   const patch = status === 'failed' ? { ...ending, failure } : ending;
   const updated = await deps.jobs.update({ guard, patch });
   if (updated.kind === 'refused') return tellAgain(job, failure, deps);
-  return status === 'failed' ? tellFailed(updated.job, failure, deps) : tellCancelled(updated.job, deps);
+  return status === 'failed' ? tellFailed(updated.job, failure, deps) : tellCancelledOnce(updated.job, deps);
 };
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim().slice(0, MAX_MESSAGE);
