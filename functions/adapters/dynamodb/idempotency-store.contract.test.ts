@@ -66,14 +66,13 @@ describe.each(['in memory', 'in the table'])('an Idempotency-Key %s', (where) =>
 describe('in the table', () => {
   const clock = createFakeClock();
   const Key = (userId: string) => ({ pk: `USER#${userId}`, sk: 'IDEMPOTENCY#key' });
-  const { now } = clock;
 
   test('it is an item of its user that expires with the tasks', async () => {
     const { client, tableName: TableName } = dynalite.table;
     const userId = freshUser();
     await createIdempotencyStore({ table: dynalite.table, clock }).claim(userId, 'key', request(1));
     const { Item } = await client.send(new GetCommand({ TableName, Key: Key(userId) }));
-    const expiresAt = Math.floor(now() / 1000) + 30 * 86_400;
+    const expiresAt = Math.floor(clock.now() / 1000) + 30 * 86_400;
     expect(Item).toEqual({ ...Key(userId), ...request(1), expiresAt });
   });
 
