@@ -11,6 +11,14 @@ const startedAt = '2026-11-22T10:00:01.000Z';
 const completedAt = '2026-11-22T10:00:13.000Z';
 const fileId = '5e0a4b3c-8d0f-4f5e-9a43-6c7b1e2d3f40';
 
+const taskOutputs = outputs.map(({ outputId, nodeId, outputKey, mimeType, ...rest }) => ({
+  output_id: outputId,
+  node_id: nodeId,
+  output_key: outputKey,
+  mime_type: mimeType,
+  ...rest,
+}));
+
 const taskSummary = {
   id: jobId,
   workflow_id: 'text_to_image_v1',
@@ -75,15 +83,10 @@ export const taskApiExamples = {
     result: {
       src: output?.src ?? null,
       mime_type: output?.mimeType ?? null,
-      outputs: outputs.map(({ outputId, nodeId, outputKey, mimeType, ...rest }) => ({
-        output_id: outputId,
-        node_id: nodeId,
-        output_key: outputKey,
-        mime_type: mimeType,
-        ...rest,
-      })),
+      outputs: taskOutputs,
       missing_outputs: [],
     },
+    outputs: taskOutputs,
     queue_position: null,
     eta_seconds: null,
     attempts: [

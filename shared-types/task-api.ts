@@ -163,6 +163,16 @@ export const taskSchema = z.looseObject({
   started_at: z.iso.datetime({ offset: true }).nullable(),
   completed_at: z.iso.datetime({ offset: true }).nullable(),
   result: taskResultSchema.nullable(),
+  outputs: z
+    .array(taskOutputSchema)
+    .default([])
+    .describe(
+      'Stored so far, while the task runs too; at the end the same as `result.outputs`, unless `outputs_truncated`.',
+    ),
+  outputs_truncated: z
+    .literal(true)
+    .optional()
+    .describe('`outputs` is left empty because the answer would be too large: see `result.outputs`.'),
   error: z.string().describe('Empty when nothing went wrong.'),
   retry_count: z.number().int().min(0),
   max_retries: z.number().int().min(0),
@@ -184,13 +194,16 @@ export const taskSchema = z.looseObject({
   callback_url: z.string().nullable(),
   attempts: z.array(attemptSchema).describe('Oldest first; the running one is last.'),
 });
-export type Task = z.infer<typeof taskSchema>;
+/** What a server of this version or of one before it answers. */
+export type Task = z.input<typeof taskSchema>;
 
 /** A task in a list: all but its workflow, outputs and estimates. */
 export const taskSummarySchema = taskSchema.omit({
   payload: true,
   payload_url: true,
   result: true,
+  outputs: true,
+  outputs_truncated: true,
   queue_position: true,
   eta_seconds: true,
   attempts: true,

@@ -1,5 +1,6 @@
 /** A job as the task API shows it: seed 001's Task object, snake_case. */
 import type { MissingOutput, StoredOutput, Task, TaskSummary } from '../../shared-types/index.ts';
+import { distinctOutputs } from './job-outputs.ts';
 import { isTerminal, type EndedAttempt, type Job, type JobOutputs } from './job.ts';
 import type { TaskOutlook } from './task-outlook.ts';
 
@@ -92,7 +93,7 @@ export const taskSummaryOf = (job: Job): TaskSummary => ({
   callback_url: job.callbackUrl,
 });
 
-/** Everything but `payload`, which is kept as text. `outputs` is undefined before the end. */
+/** Everything but `payload`, which is kept as text. `outputs` is undefined before the end: early ones are the job's. */
 export const taskViewOf = (
   job: Job,
   outputs: JobOutputs | undefined,
@@ -100,6 +101,7 @@ export const taskViewOf = (
 ): Omit<Task, 'payload'> => ({
   ...taskSummaryOf(job),
   result: outputs === undefined ? null : taskResultOf(outputs),
+  outputs: (outputs?.outputs ?? distinctOutputs(job.earlyOutputs)).map(outputView),
   queue_position: outlook.queuePosition,
   eta_seconds: outlook.etaSeconds,
   attempts: [...job.attempts.map(endedView), ...lastAttempt(job)],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { MAX_ESCAPED_WORKFLOW_BYTES, taskSchema, timelineSchema } from '../../shared-types/index.ts';
 import { createApiWorld, createCaller } from '../adapters/test-support/api-world.ts';
+import { storedOutput } from '../adapters/test-support/stored-output.ts';
 import type { Job } from '../core/job.ts';
 import { entryOf } from '../core/queue-entry.ts';
 import { JOB_ID, makeAssignedJob, makeJob, PROMPT_ID, START, uuidOf } from '../core/test-support/fixtures.ts';
@@ -73,7 +74,9 @@ describe('the task as the seed has it', () => {
     };
     const missing = { nodeId: '10', outputKey: 'gifs', index: 1, filename: 'b.gif', error: 'HTTP 404' };
     await table.outputs.put(JOB_ID, 1, { outputs: [output], missingOutputs: [missing] });
-    expect(await task()).toMatchObject({
+    const shown = await task();
+    expect(shown.outputs).toEqual(shown.result?.outputs);
+    expect(shown).toMatchObject({
       status: 'completed',
       worker_id: 'pod-1',
       progress: 100,
@@ -91,6 +94,33 @@ describe('the task as the seed has it', () => {
   test('completed without any output', async () => {
     const { task } = await setUp(makeAssignedJob({ status: 'completed', completedAt: START }));
     expect((await task()).result).toEqual({ src: null, mime_type: null, outputs: [], missing_outputs: [] });
+  });
+
+  test.each(['running', 'failed'] as const)(
+    '%s, with the outputs stored so far, each once',
+    async (status) => {
+      const earlyOutputs = [storedOutput(0), storedOutput(1), storedOutput(0)];
+      const { task } = await setUp(makeAssignedJob({ status, earlyOutputs }));
+      const { result, outputs } = await task();
+      expect(outputs).toMatchObject([
+        { output_id: storedOutput(0).outputId, node_id: '9', output_key: 'images', src: storedOutput(0).src },
+        { output_id: storedOutput(1).outputId, index: 1 },
+      ]);
+      expect(result?.outputs).toEqual(status === 'failed' ? outputs : undefined);
+    },
+  );
+
+  test('with very many outputs has them once, and says so', async () => {
+    const { table, get } = await setUp(makeAssignedJob({ status: 'completed', completedAt: START }));
+    const outputs = Array.from({ length: 8000 }, (_, index) =>
+      storedOutput(index, { src: `https://media.example/${'x'.repeat(150)}` }),
+    );
+    await table.outputs.put(JOB_ID, 1, { outputs, missingOutputs: [] });
+    const { json, text } = await get(JOB_ID);
+    expect(Buffer.byteLength(JSON.stringify(text))).toBeLessThan(MAX_ESCAPED_WORKFLOW_BYTES);
+    const shown = taskSchema.parse(json);
+    expect(shown.result?.outputs).toHaveLength(8000);
+    expect(shown).toMatchObject({ outputs: [], outputs_truncated: true });
   });
 
   test('failed, with its reason in words', async () => {

@@ -43,7 +43,9 @@ const taskBody = async (job: Job, dependencies: GetTaskDependencies): Promise<st
   const body = withPayload(JSON.stringify(view), workflowText ?? 'null');
   if (fits(body)) return body;
   const payload_url = await workflows.urlOf(job.jobId);
-  return JSON.stringify({ ...view, payload: null, payload_url });
+  const byUrl = { ...view, payload: null, payload_url };
+  const smaller = JSON.stringify(byUrl);
+  return fits(smaller) ? smaller : JSON.stringify({ ...byUrl, outputs: [], outputs_truncated: true });
 };
 
 /** GET /api/v1/tasks/{id} and its timeline: of this user's task, or 404. */
