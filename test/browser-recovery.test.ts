@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import type { Watcher } from './support/pipeline.ts';
 import { dropFile } from './support/browser-drop.ts';
-import { snapshotsOf, type ProxiedLink } from './support/browser-proxy.ts';
+import { catchingUp, type LinkedJob, type ProxiedLink } from './support/browser-proxy.ts';
 import {
   browserSuite,
   chosen,
@@ -49,15 +49,28 @@ const atStepFive = async (page: Page, seed: string): Promise<{ job: string; link
   return { job, links };
 };
 
-/** The page is connected again and was told of the job exactly once since; nothing of the job happens meanwhile. */
+/** The job goes on to step 12 and stands still again, while the page hears nothing. */
+const movesOn = async (watcher: Watcher, job: string): Promise<void> => {
+  await suite().pod.hold(12);
+  await reaches(watcher, job, 12);
+  await suite().pipeline.demo.aws.idle();
+};
+
+/**
+ * The page is connected again, and asked once, and was answered once. Only where the job changed while the answer
+ * was on its way, which its sequence shows, is there a second one.
+ */
 const caughtUp = async (page: Page, job: string, links: number): Promise<void> => {
-  const again = (): { asked: number; snapshots: number }[] =>
-    linksSince(links + 1).map((link) => snapshotsOf(link, job));
-  const told = (): boolean => again().some(({ snapshots }) => snapshots > 0);
+  const again = (): LinkedJob[] => linksSince(links + 1).map((link) => catchingUp(link, job));
+  const told = (): boolean => again().some(({ snapshots }) => snapshots.length > 0);
   await waitUntil(told, { what: 'the snapshot after the cut', timeoutMs: WAIT_MS });
   await connectionIs(page, 'open');
   await showsStep(page, 12);
-  expect(again()).toEqual([{ asked: 1, snapshots: 1 }]);
+  expect(again()).toHaveLength(1);
+  const [{ asked, snapshots }] = again() as [LinkedJob];
+  expect(asked).toBe(1);
+  expect(snapshots.length).toBeLessThanOrEqual(2);
+  expect(snapshots).toEqual([...new Set(snapshots)].sort((a, b) => a - b));
 };
 
 const endsWell = async (page: Page, job: string): Promise<void> => {
@@ -81,8 +94,7 @@ describe('a socket', () => {
       const watcher = await watcherOf(job);
       suite().proxy.cut();
       await visible(page.getByTestId('connection').filter({ hasText: /Reconnecting|Polling/ }));
-      await suite().pod.hold(12);
-      await reaches(watcher, job, 12);
+      await movesOn(watcher, job);
       suite().proxy.restore();
       await caughtUp(page, job, links);
       expect(await percentage(page)).toBeGreaterThan(before);
@@ -99,9 +111,8 @@ describe('a socket', () => {
       const watcher = await watcherOf(job);
       suite().proxy.cut();
       await page.context().setOffline(true);
-      await suite().pod.hold(12);
+      await movesOn(watcher, job);
       await pass(page, 30);
-      await reaches(watcher, job, 12);
       await connectionIs(page, 'polling');
       // Nobody could tell the page anything: it shows what it knew, as it knew it.
       await showsStep(page, 5);
@@ -120,8 +131,7 @@ describe('a socket', () => {
       const { job, links } = await atStepFive(page, '3003');
       const watcher = await watcherOf(job);
       suite().proxy.silence();
-      await suite().pod.hold(12);
-      await reaches(watcher, job, 12);
+      await movesOn(watcher, job);
       const reconnected = async (): Promise<boolean> => {
         await pass(page, 1);
         return linksSince(links).length > 1;
@@ -164,6 +174,10 @@ describe('a job', () => {
     await suite().open(async (page) => {
       const { job } = await atStepFive(page, '3201');
       const neighbour = await suite().pipeline.api.submit(textToImage({ seed: 3202, steps: 20 }));
+      // With the list comes the neighbour, and after a refresh the job is still this page's to cancel.
+      await page.reload();
+      await showsStep(page, 5);
+      await visible(row(page, neighbour));
       await page.getByTestId('cancel').click();
       await visible(page.getByRole('heading', { name: 'Cancelled' }));
       expect(await page.getByTestId('cancel').count()).toBe(0);

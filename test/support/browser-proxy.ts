@@ -99,17 +99,21 @@ export const startSocketProxy = async (target: string): Promise<SocketProxy> => 
   };
 };
 
-/** How often a job was asked for over a link, and how often its snapshot came over it. */
-export const snapshotsOf = (
-  { sent, received }: ProxiedLink,
-  jobId: string,
-): { readonly asked: number; readonly snapshots: number } => {
-  const count = (texts: readonly string[], key: 'action' | 'type', word: string): number =>
-    texts
-      .map((text) => JSON.parse(text) as Record<string, unknown>)
-      .filter((one) => one[key] === word && one['jobId'] === jobId).length;
+export interface LinkedJob {
+  /** How often the page asked for it. */
+  readonly asked: number;
+  /** Of each snapshot of it that came, the sequence. */
+  readonly snapshots: readonly number[];
+}
+
+/** What passed over a link to catch up with a job. */
+export const catchingUp = ({ sent, received }: ProxiedLink, jobId: string): LinkedJob => {
+  const ofJob = (texts: readonly string[]): Record<string, unknown>[] =>
+    texts.map((text) => JSON.parse(text) as Record<string, unknown>).filter((one) => one['jobId'] === jobId);
   return {
-    asked: count(sent, 'action', 'subscribe'),
-    snapshots: count(received, 'type', 'job_snapshot'),
+    asked: ofJob(sent).filter(({ action }) => action === 'subscribe').length,
+    snapshots: ofJob(received)
+      .filter(({ type }) => type === 'job_snapshot')
+      .map(({ sequence }) => Number(sequence)),
   };
 };
