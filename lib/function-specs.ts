@@ -185,7 +185,7 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
   'get-task': {
     timeoutSeconds: 29,
     memoryMb: 512,
-    env: ['tableName', 'workflowBucketName'],
+    env: ['tableName', 'workflowBucketName', 'maxRunningPerUser'],
     tableActions: ['GetItem', 'Query'],
     workflowActions: ['GetObject'],
   },

@@ -89,6 +89,7 @@ export const taskApiExamples = {
     outputs: taskOutputs,
     queue_position: null,
     eta_seconds: null,
+    waiting_for: null,
     attempts: [
       {
         attempt: 1,

@@ -187,6 +187,13 @@ export const taskSchema = z.looseObject({
     .nullable()
     .describe('1 is next; null unless pending. An estimate while other users wait too.'),
   eta_seconds: z.number().min(0).nullable().describe('Until the end; null when nothing is known yet.'),
+  waiting_for: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      'What keeps a pending task besides those before it, in one line: `no worker has the tags gpu:h100`, `the queue is paused`, `your limit of 20 running tasks`.',
+    ),
   timeout_seconds: z.number().int(),
   tags: z.array(z.string()),
   cancel_requested: z.boolean().describe('True from the request on, also while ComfyUI still runs it.'),
@@ -206,6 +213,7 @@ export const taskSummarySchema = taskSchema.omit({
   outputs_truncated: true,
   queue_position: true,
   eta_seconds: true,
+  waiting_for: true,
   attempts: true,
 });
 export type TaskSummary = z.infer<typeof taskSummarySchema>;

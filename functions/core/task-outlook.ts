@@ -4,6 +4,7 @@ import type { ExpectedDuration } from './estimate/expected-duration.ts';
 import type { Job } from './job.ts';
 import type { QueueEntry, QueueStore, Shares, ShareStore, UserShare, WorkerStore } from './ports.ts';
 import { entryOf } from './queue-entry.ts';
+import { hasTags, waitingFor, type WaitingDependencies, type WaitingScene } from './waiting-for.ts';
 import type { Worker } from './worker.ts';
 
 export interface TaskOutlook {
@@ -11,11 +12,13 @@ export interface TaskOutlook {
   readonly queuePosition: number | null;
   /** Seconds until the end; null when nothing is known. */
   readonly etaSeconds: number | null;
+  /** What keeps a pending task besides those before it, in one line. */
+  readonly waitingFor?: string | undefined;
 }
 
 export const NO_OUTLOOK: TaskOutlook = { queuePosition: null, etaSeconds: null };
 
-export interface OutlookDependencies {
+export interface OutlookDependencies extends WaitingDependencies {
   readonly queue: QueueStore;
   readonly shares: ShareStore;
   readonly workers: WorkerStore;
@@ -32,6 +35,10 @@ const MAX_OTHERS = 20;
 const MAX_THEIRS = 1000;
 /** Below this, what a node says of its progress says little about the whole. */
 const TELLING_PERCENTAGE = 10;
+/** A progress that is older says nothing of now: its worker may be gone. */
+const STALE_MS = 60_000;
+/** Times of what such tasks take after which nobody can say how long this one will take yet. */
+const OVERDUE_TIMES = 3;
 
 const seconds = (ms: number): number => Math.round(Math.max(0, ms) / 1000);
 
@@ -94,9 +101,7 @@ const costsOf = (share: UserShare, count: number, users: number): readonly numbe
   Array.from({ length: Math.min(count, Math.ceil(MAX_THEIRS / users)) }, () => costOf(share));
 
 const isUsable = (worker: Worker, job: Job): boolean =>
-  worker.condition === 'ready' &&
-  !worker.quarantined &&
-  job.needs.tags.every((tag) => worker.tags.includes(tag));
+  worker.condition === 'ready' && !worker.quarantined && hasTags(worker, job.needs);
 
 type Average = (userId: string) => number | undefined;
 
@@ -127,6 +132,25 @@ const waitMs = (free: readonly number[], costs: readonly number[]): number => {
   return Math.min(...times);
 };
 
+/** Until the end, with `ahead` jobs of its own user and these of others before it; null when nothing is known. */
+const pendingMs = async (
+  job: Job,
+  { shares, own, entry, workers, now }: WaitingScene,
+  { ahead, others }: { readonly ahead: number; readonly others: readonly number[] },
+  deps: OutlookDependencies,
+): Promise<number | null> => {
+  const average = averagesOf(shares);
+  const usable = workers.filter((worker) => isUsable(worker, job));
+  if (shares.paused || own.paused || usable.length === 0) return null;
+  const usual = average(job.userId);
+  const expected = (await deps.expectedDuration?.(job, usable)) ?? usual;
+  if (expected === undefined) return null;
+  const free = usable.map((worker) => busyMs(worker, worker.held.length, average, now));
+  const wait = waitMs(free, [...Array.from({ length: ahead }, () => usual ?? expected), ...others]);
+  const notBefore = entry.notBefore === null ? 0 : Date.parse(entry.notBefore) - now;
+  return Math.max(wait, notBefore) + expected;
+};
+
 const pendingOutlook = async (job: Job, now: number, deps: OutlookDependencies): Promise<TaskOutlook> => {
   const [{ ahead, entry }, shares, workers] = await Promise.all([
     ownAhead(job, deps.queue),
@@ -136,24 +160,28 @@ const pendingOutlook = async (job: Job, now: number, deps: OutlookDependencies):
   const own = shares.users.find(({ userId }) => userId === job.userId);
   if (own === undefined || entry === undefined) return { queuePosition: 1, etaSeconds: null };
   const others = await othersAhead(rivalsOf(shares, own, ahead), deps.queue);
-  const queuePosition = 1 + ahead + others.length;
-  const average = averagesOf(shares);
-  const usable = workers.filter((worker) => isUsable(worker, job));
-  if (shares.paused || own.paused || usable.length === 0) return { queuePosition, etaSeconds: null };
-  const usual = average(job.userId);
-  const expected = (await deps.expectedDuration?.(job, usable)) ?? usual;
-  if (expected === undefined) return { queuePosition, etaSeconds: null };
-  const free = usable.map((worker) => busyMs(worker, worker.held.length, average, now));
-  const wait = waitMs(free, [...Array.from({ length: ahead }, () => usual ?? expected), ...others]);
-  const notBefore = entry.notBefore === null ? 0 : Date.parse(entry.notBefore) - now;
-  return { queuePosition, etaSeconds: seconds(Math.max(wait, notBefore) + expected) };
+  const scene = { shares, own, entry, workers, now };
+  const [ms, reason] = await Promise.all([
+    pendingMs(job, scene, { ahead, others }, deps),
+    waitingFor(job, scene, deps),
+  ]);
+  const etaSeconds = ms === null ? null : seconds(ms);
+  return { queuePosition: 1 + ahead + others.length, etaSeconds, waitingFor: reason };
 };
 
-/** By what its monitor estimates, else by its own progress once that says something, else by what such jobs took. */
+/**
+ * By what its monitor estimates, else by its own progress once that says something, else by what such jobs took.
+ * Undefined once nothing was heard of its progress for a minute: what was told then is no word on now.
+ */
 const runningMs = (job: Job, expected: number | undefined, now: number): number | undefined => {
+  const age = now - Date.parse(job.updatedAt);
+  if (job.progress !== null && age > STALE_MS) return undefined;
   const eta = job.progress?.eta;
-  if (eta) return (eta.lowSeconds + eta.highSeconds) * 500 - (now - Date.parse(job.updatedAt));
+  // A monitor that still told the same would have told less by now, but never less than its low bound.
+  if (eta) return Math.max(eta.lowSeconds * 1000, (eta.lowSeconds + eta.highSeconds) * 500 - age);
   const elapsed = now - Date.parse(job.startedAt ?? job.assignedAt ?? job.updatedAt);
+  // Of a task that takes far longer than such tasks do, and of which its monitor cannot tell, nobody can.
+  if (expected !== undefined && elapsed > OVERDUE_TIMES * expected) return undefined;
   const percentage = job.progress?.overallPercentage ?? 0;
   const byProgress = percentage > 0 ? (elapsed * (100 - percentage)) / percentage : undefined;
   if (byProgress !== undefined && percentage >= TELLING_PERCENTAGE) return byProgress;

@@ -104,5 +104,6 @@ export const taskViewOf = (
   outputs: (outputs?.outputs ?? distinctOutputs(job.earlyOutputs)).map(outputView),
   queue_position: outlook.queuePosition,
   eta_seconds: outlook.etaSeconds,
+  waiting_for: outlook.waitingFor ?? null,
   attempts: [...job.attempts.map(endedView), ...lastAttempt(job)],
 });

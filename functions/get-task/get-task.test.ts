@@ -215,6 +215,16 @@ describe('what is before it', () => {
     expect(await task()).toMatchObject({ queue_position: 2, eta_seconds: null });
   });
 
+  test('says why nothing takes the task, and nothing once a worker has it', async () => {
+    const job = makeJob({ needs: { classes: [], models: [], tags: ['gpu:h100'] } });
+    const { table, addWorker, task } = await setUp(job);
+    await table.queue.put(entryOf(job));
+    await addWorker('pod-1', undefined, ['gpu:l4']);
+    expect((await task()).waiting_for).toBe('no worker has the tags gpu:h100');
+    const running = await setUp(makeAssignedJob({ status: 'running' }));
+    expect((await running.task()).waiting_for).toBeNull();
+  });
+
   test.each([
     ['shares', 'list'],
     ['workers', 'list'],
@@ -222,7 +232,12 @@ describe('what is before it', () => {
   ] as const)('is unknown while %s.%s fails, and the task is shown', async (port, method) => {
     const { table, logger, task } = await setUp();
     table.fail(port, method, 1);
-    expect(await task()).toMatchObject({ id: JOB_ID, queue_position: null, eta_seconds: null });
+    expect(await task()).toMatchObject({
+      id: JOB_ID,
+      queue_position: null,
+      eta_seconds: null,
+      waiting_for: null,
+    });
     expect(logger.lines).toMatchObject([{ level: 'warn', code: 'task.no-outlook' }]);
   });
 });

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { ENV } from '../../shared-types/index.ts';
 import { createJobStore } from '../adapters/dynamodb/job-store.ts';
 import { createOutputStore } from '../adapters/dynamodb/output-store.ts';
@@ -9,14 +10,22 @@ import { createTable } from '../adapters/dynamodb/table.ts';
 import { createWorkerStore } from '../adapters/dynamodb/worker-store.ts';
 import { readEnvironment, required } from '../adapters/environment.ts';
 import { createLogger } from '../adapters/logger.ts';
+import { createCatalogueStore } from '../adapters/s3/catalogue-store.ts';
 import { createWorkflowStore } from '../adapters/s3/workflow-store.ts';
 import { systemClock as clock, systemIds as ids } from '../adapters/system.ts';
 import { createExpectedDuration } from '../core/estimate/expected-duration.ts';
 import { lazily } from '../core/lazily.ts';
 import { createGetTaskHandler } from './get-task.ts';
 
+/** Characters of JSON; in memory they are several times that. */
+const CACHED_CATALOGUES = 16 * 1024 * 1024;
+
 export const handler = lazily(() => {
-  const env = readEnvironment({ [ENV.tableName]: required, [ENV.workflowBucketName]: required });
+  const env = readEnvironment({
+    [ENV.tableName]: required,
+    [ENV.workflowBucketName]: required,
+    [ENV.maxRunningPerUser]: z.coerce.number().int().min(1).max(1000),
+  });
   const table = createTable({ tableName: env.TABLE_NAME });
   const logger = createLogger({ functionName: 'get-task' });
   const options = { table, clock, logger };
@@ -30,6 +39,11 @@ export const handler = lazily(() => {
     queue: createQueueStore({ ...options, ids }),
     shares: createShareStore(options),
     workers: createWorkerStore(options),
+    catalogues: createCatalogueStore({
+      bucketName: env.WORKFLOW_BUCKET_NAME,
+      maxCachedLength: CACHED_CATALOGUES,
+    }),
+    maxRunningPerUser: env.MAX_RUNNING_PER_USER,
     timeline: createTimelineStore(options),
     clock,
     logger,
