@@ -5,18 +5,22 @@
 import type { Eta } from '../../shared-types/index.ts';
 import type { Expectation, Expectations } from './expectations.ts';
 import type { Job, NodeRun } from './job.ts';
+import { isOverdue, leftBySteps, nodeShare, nodeTime } from './node-time.ts';
 
 export interface Estimate {
-  /** What the nodes took that ran or run, up to now; a cached node counts neither here nor below. Where nodes run in
-   * parallel, the time that passed, and below the time until the end. */
+  /** For the percentage: what the nodes took that ran, and of those at work what they are known to have done, which
+   * time alone moves but little; a cached node counts neither here nor below. Where nodes run in parallel, the time
+   * that passed until then, and below the time until the end. */
   readonly doneMs: number;
   readonly leftMs: number;
   /** Sum of the squared deviations of what is left. */
   readonly variance: number;
-  /** Milliseconds until the end: less than `leftMs` where nodes run in parallel. */
+  /** Milliseconds until the end: less than what is left of the nodes where they run in parallel. */
   readonly leftWallMs: number;
   /** False while a node that is to come could take any time. */
   readonly known: boolean;
+  /** A node at work has taken so much longer than it should that nobody can say when it ends. */
+  readonly overdue: boolean;
 }
 
 /** Half the width of an interval that holds four of five values, in mean absolute deviations of a normal one. */
@@ -24,9 +28,6 @@ const FOUR_OF_FIVE = 1.606;
 /** What all nodes of an attempt have in common (the heat of the card, a neighbour) is not in their own deviations. */
 const COMMON_DEVIATION = 0.04;
 const LEAST_HALF_MS = 300;
-/** How far the rate of one step may be off; of more steps, less by their square root. */
-const ONE_STEP_ERROR = 0.25;
-const FIRST_STEP_ERROR = 0.5;
 /** Below this, the sum of the nodes' times is more than the time they took: some run in parallel. */
 const PARALLEL_BELOW = 0.9;
 /** Without history, what steps say of the rest of a job is worth this much. */
@@ -46,61 +47,6 @@ const expectOf = (job: Job, expectations: Expectations): Expect => {
   return (id) => first.get(id) ?? nodes.get(id) ?? classes.get(job.workflow?.nodes.get(id)?.classType ?? '');
 };
 
-/** Milliseconds a step, once two ends of steps were seen and the count never fell: a node of several passes lies. */
-const stepMs = ({ stepsFrom, restarted, value, changedAt }: NodeRun): number | undefined =>
-  stepsFrom === undefined || restarted === true || value <= stepsFrom.value
-    ? undefined
-    : Math.max(0, changedAt - stepsFrom.at) / (value - stepsFrom.value);
-
-/** By its steps alone: what is left of the node, the part of a step that must have passed taken off. */
-const leftBySteps = (run: NodeRun, now: number): number | undefined => {
-  const each = stepMs(run);
-  if (each === undefined) return undefined;
-  const since = clamp(now - run.changedAt, 0, each * 0.9);
-  return Math.max(0, (run.max - run.value) * each - since);
-};
-
-/** By history alone. A node that takes longer than it should is not done in the next moment. */
-const leftByHistory = ({ ms, deviation }: Expectation, elapsed: number): number =>
-  Math.max(ms - elapsed, Math.min(deviation, ms) / 2, 0.05 * elapsed);
-
-const elapsedOf = (run: NodeRun, now: number): number =>
-  run.startedAt === undefined ? 0 : Math.max(0, (run.finishedAt ?? now) - run.startedAt);
-
-/** Steps that end far too soon are those of the first pass of several (tiles, for one). */
-const isOnePassOfMany = ({ ms, deviation }: Expectation, totalBySteps: number): boolean =>
-  totalBySteps < Math.min(0.7 * ms, ms - 2 * deviation);
-
-interface BySteps {
-  readonly left: number;
-  /** How far it may be off. */
-  readonly error: number;
-}
-
-/** The first step alone says something to whoever knows the node: its time may hold that of a model's way to the card. */
-const beliefOf = (run: NodeRun, now: number): BySteps | undefined => {
-  const left = leftBySteps(run, now);
-  const seen = run.value - (run.stepsFrom?.value ?? 0);
-  if (left !== undefined) return { left, error: (ONE_STEP_ERROR * left) / Math.sqrt(seen) + 1 };
-  if (run.stepsFrom === undefined || run.restarted === true || run.startedAt === undefined) return undefined;
-  const byFirst = ((run.max - run.value) * (run.stepsFrom.at - run.startedAt)) / run.value;
-  return { left: byFirst, error: FIRST_STEP_ERROR * byFirst + 1 };
-};
-
-/** What is left of a node at work; undefined when neither history nor steps tell. */
-const leftOf = (run: NodeRun, expected: Expectation | undefined, now: number): number | undefined => {
-  if (expected === undefined) return leftBySteps(run, now);
-  const bySteps = beliefOf(run, now);
-  const byHistory = leftByHistory(expected, elapsedOf(run, now));
-  if (bySteps === undefined) return byHistory;
-  const elapsed = elapsedOf(run, now);
-  if (isOnePassOfMany(expected, elapsed + bySteps.left)) return byHistory;
-  // Each weighs by the square of how far the other may be off.
-  const historyError = expected.deviation + Math.max(0, elapsed - expected.ms);
-  const weight = historyError ** 2 / (historyError ** 2 + bySteps.error ** 2);
-  return weight * bySteps.left + (1 - weight) * byHistory;
-};
-
 /** Nodes that an expansion added are part of the node that they were expanded from. */
 const isPart = (job: Job, nodeId: string): boolean => {
   const root = nodeId.split('.')[0] ?? nodeId;
@@ -113,9 +59,9 @@ const paceOf = (job: Job, expect: Expect, total: number, now: number): number =>
   for (const run of job.nodes.values()) {
     const usual = run.max > 1 && run.state !== 'cached' ? expect(run.nodeId)?.ms : undefined;
     if (usual === undefined || usual === 0 || run.startedAt === undefined) continue;
-    const left = run.state === 'running' ? leftBySteps(run, now) : 0;
+    const { elapsed, left } = nodeTime(run, undefined, now);
     if (left === undefined) continue;
-    actual += elapsedOf(run, now) + left;
+    actual += elapsed + left;
     expected += usual;
   }
   if (expected === 0) return 1;
@@ -126,37 +72,59 @@ const paceOf = (job: Job, expect: Expect, total: number, now: number): number =>
 interface Sums {
   doneMs: number;
   leftMs: number;
+  /** What is left of the nodes in the time left; `leftMs` is what is left of them in the percentage. */
+  timeLeftMs: number;
   variance: number;
-  /** The most that is left of a node at work. */
+  /** The most that is left of a node at work, in the percentage and in the time. */
   longest: number;
+  longestTime: number;
+  /** The last instant at which a node is known to have moved. */
+  movedAt: number;
   /** Nodes, at work or to come, that could take any time. */
   unknown: number;
+  overdue: boolean;
 }
 
-const addRun = (sums: Sums, run: NodeRun, expected: Expectation | undefined, now: number): void => {
-  const elapsed = elapsedOf(run, now);
-  if (run.state === 'finished') {
-    sums.doneMs += run.startedAt === undefined ? (expected?.ms ?? 0) : elapsed;
-    return;
-  }
-  sums.doneMs += elapsed;
-  const left = leftOf(run, expected, now);
+const addFinished = (sums: Sums, run: NodeRun, expected: Expectation | undefined, now: number): void => {
+  sums.doneMs += run.startedAt === undefined ? (expected?.ms ?? 0) : nodeTime(run, expected, now).elapsed;
+  sums.movedAt = Math.max(sums.movedAt, run.finishedAt ?? 0);
+};
+
+/** @param usualMs what a node takes of which nothing is known */
+const addRunning = (
+  sums: Sums,
+  run: NodeRun,
+  expected: Expectation | undefined,
+  now: number,
+  usualMs: number,
+): void => {
+  const time = nodeTime(run, expected, now);
+  const share = nodeShare(run, time, expected?.ms ?? usualMs);
+  sums.doneMs += share.done;
+  sums.leftMs += share.left;
+  sums.longest = Math.max(sums.longest, share.left);
+  sums.movedAt = Math.max(sums.movedAt, (run.startedAt ?? 0) + Math.min(share.done, time.elapsed));
+  const { elapsed, left } = time;
+  sums.overdue ||= isOverdue(run, expected, now);
   if (left === undefined) {
     sums.unknown += 1;
     return;
   }
   const deviation = expected?.deviation ?? (left + elapsed) * STEP_DEVIATION;
-  sums.leftMs += left;
-  sums.longest = Math.max(sums.longest, left);
+  sums.timeLeftMs += left;
+  sums.longestTime = Math.max(sums.longestTime, left);
   sums.variance += (deviation * (left / Math.max(left + elapsed, 1))) ** 2;
 };
 
-const addComing = (sums: Sums, expected: Expectation | undefined, pace: number): void => {
+/** A node of which nothing is known weighs what is usual, and no time is given. */
+const addComing = (sums: Sums, expected: Expectation | undefined, pace: number, usualMs: number): void => {
   if (expected === undefined) {
     sums.unknown += 1;
+    sums.leftMs += usualMs;
     return;
   }
   sums.leftMs += expected.ms * pace;
+  sums.timeLeftMs += expected.ms * pace;
   sums.variance += (expected.deviation * pace) ** 2;
 };
 
@@ -167,30 +135,51 @@ const nodesOf = (job: Job): readonly string[] => {
   return [...ids].filter((id) => job.nodes.get(id)?.state !== 'cached');
 };
 
-/** From history and steps; undefined when the job came without expectations. */
-export const estimateOf = (job: Job, now: number): Estimate | undefined => {
-  if (job.expectations === undefined) return undefined;
-  const expect = expectOf(job, job.expectations);
+const sumsOf = (job: Job, expect: Expect, now: number): Sums => {
+  const sums: Sums = {
+    doneMs: 0,
+    leftMs: 0,
+    timeLeftMs: 0,
+    variance: 0,
+    longest: 0,
+    longestTime: 0,
+    movedAt: 0,
+    unknown: 0,
+    overdue: false,
+  };
   const ids = nodesOf(job);
-  const times = ids.flatMap((id) => expect(id)?.ms ?? []);
+  const times = ids.flatMap((id) => expect(id)?.ms ?? []).toSorted((a, b) => a - b);
   const total = times.reduce((sum, ms) => sum + ms, 0);
   const pace = paceOf(job, expect, total, now);
-  const sums: Sums = { doneMs: 0, leftMs: 0, variance: 0, longest: 0, unknown: 0 };
+  // What half of the known nodes do not reach.
+  const usualMs = Math.max(times[Math.floor(times.length / 2)] ?? 1, 1);
   for (const id of ids) {
     const run = job.nodes.get(id);
-    if (run === undefined) addComing(sums, expect(id), pace);
-    else addRun(sums, run, expect(id), now);
+    if (run === undefined) addComing(sums, expect(id), pace, usualMs);
+    else if (run.state === 'running') addRunning(sums, run, expect(id), now, usualMs);
+    else addFinished(sums, run, expect(id), now);
   }
-  // A node of which nothing is known weighs what half of the others do not reach, and no time is given.
-  const usual = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 1;
-  const { doneMs, variance, unknown, longest } = sums;
-  const leftMs = sums.leftMs + unknown * Math.max(usual, 1);
+  return sums;
+};
+
+/**
+ * From history and steps; undefined when the job came without expectations.
+ * @param now the last instant at which ComfyUI is known to have lived, or a little later
+ */
+export const estimateOf = (job: Job, now: number): Estimate | undefined => {
+  if (job.expectations === undefined) return undefined;
+  const sums = sumsOf(job, expectOf(job, job.expectations), now);
+  const { doneMs, leftMs, timeLeftMs, variance, overdue } = sums;
   const { wall } = job.expectations;
+  const known = sums.unknown === 0;
   if (wall >= PARALLEL_BELOW)
-    return { doneMs, leftMs, variance, leftWallMs: leftMs * wall, known: unknown === 0 };
-  const passed = now - (job.startedAt ?? now);
-  const leftWallMs = Math.max(longest, (doneMs + leftMs) * wall - passed);
-  return { doneMs: passed, leftMs: leftWallMs, variance, leftWallMs, known: unknown === 0 };
+    return { doneMs, leftMs, variance, leftWallMs: timeLeftMs * wall, known, overdue };
+  const startedAt = job.startedAt ?? now;
+  const passed = clamp(sums.movedAt - startedAt, 0, Math.max(0, now - startedAt));
+  const whole = (doneMs + leftMs) * wall;
+  const leftWallMs = Math.max(sums.longestTime, whole - (now - startedAt));
+  const left = Math.max(sums.longest, whole - passed);
+  return { doneMs: passed, leftMs: left, variance, leftWallMs, known, overdue };
 };
 
 /** 0–100. */
@@ -210,9 +199,9 @@ const seenByClass = (job: Job, now: number): ReadonlyMap<string, number> => {
   const seen = new Map<string, number>();
   for (const run of job.nodes.values()) {
     const classType = job.workflow?.nodes.get(run.nodeId)?.classType;
-    const left = run.state === 'running' ? leftBySteps(run, now) : 0;
+    const { elapsed, left } = nodeTime(run, undefined, now);
     if (classType === undefined || run.state === 'cached' || left === undefined) continue;
-    seen.set(classType, Math.max(seen.get(classType) ?? 0, elapsedOf(run, now) + left));
+    seen.set(classType, Math.max(seen.get(classType) ?? 0, elapsed + left));
   }
   return seen;
 };
@@ -228,7 +217,7 @@ const SHORT =
 const etaBySteps = (job: Job, now: number): Eta | null => {
   const running = [...job.nodes.values()].filter(({ state }) => state === 'running');
   const lefts = running.flatMap((run) => leftBySteps(run, now) ?? []);
-  if (lefts.length === 0) return null;
+  if (lefts.length === 0 || running.some((run) => isOverdue(run, undefined, now))) return null;
   const seen = seenByClass(job, now);
   const coming = nodesOf(job).filter((id) => !job.nodes.has(id));
   const classes = coming.map((id) => job.workflow?.nodes.get(id)?.classType ?? '');
@@ -241,8 +230,12 @@ const etaBySteps = (job: Job, now: number): Eta | null => {
   return etaBetween(left * (1 - STEP_DEVIATION / 2), left + spare + LEAST_HALF_MS);
 };
 
-/** Until the end of the attempt; null while neither history nor steps tell. */
+/**
+ * Until the end of the attempt; null ("estimating") while neither history nor steps tell, and once a node at work has
+ * taken three times what it should.
+ */
 export const etaOf = (job: Job, now: number, estimate = estimateOf(job, now)): Eta | null => {
+  if (estimate?.overdue === true) return null;
   if (estimate === undefined || !estimate.known) return etaBySteps(job, now);
   const left = estimate.leftWallMs;
   const own = FOUR_OF_FIVE * Math.sqrt(estimate.variance);

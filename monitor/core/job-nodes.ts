@@ -1,6 +1,6 @@
 /** Node transitions. A node starts once and finishes once, however often and in whatever order frames say so. */
 import type { ProgressNode } from '../../shared-types/index.ts';
-import type { Job, NodeRun } from './job.ts';
+import type { Job, NodeRun, StepRhythm } from './job.ts';
 import { LIMITS } from './monitor-state.ts';
 import type { Turn } from './turn.ts';
 
@@ -96,10 +96,36 @@ export const cacheNodes = (turn: Turn, job: Job, nodeIds: readonly string[]): vo
   }
 };
 
+/** How much the latest step weighs in the mean once there are some. */
+const LATEST_STEP = 0.2;
+/** A step is believed to take at most so many times the mean, once so many were heard of. */
+const HELD_FROM = { times: 4, count: 3 } as const;
+/** Below this (ms) no step is taken for one that was held up, however short those before it were. */
+const NEVER_HELD_MS = 1000;
+
+const rhythmOf = ({ rhythm, value: before, changedAt }: NodeRun, value: number, at: number): StepRhythm => {
+  const steps = Math.max(1, value - before);
+  const gap = Math.max(0, at - changedAt) / steps;
+  const { stepMs, count, heldMs } = rhythm ?? { stepMs: gap, count: 0, heldMs: 0 };
+  const most = count < HELD_FROM.count ? Infinity : Math.max(HELD_FROM.times * stepMs, NEVER_HELD_MS);
+  const taken = Math.min(gap, most);
+  const weight = Math.max(LATEST_STEP, 1 / (count + 1));
+  return {
+    stepMs: stepMs + weight * (taken - stepMs),
+    count: count + 1,
+    heldMs: heldMs + (gap - taken) * steps,
+  };
+};
+
 /** The first step is where the count begins: the time before it holds whatever the node did first. */
-const paceOf = (run: NodeRun, value: number, at: number): Pick<NodeRun, 'stepsFrom' | 'restarted'> => {
-  if (value < run.value) return { restarted: true };
-  return run.stepsFrom === undefined && value > 0 ? { stepsFrom: { value, at } } : {};
+const paceOf = (
+  run: NodeRun,
+  value: number,
+  at: number,
+): Pick<NodeRun, 'stepsFrom' | 'restarted' | 'rhythm'> => {
+  if (run.stepsFrom === undefined) return value > 0 ? { stepsFrom: { value, at } } : {};
+  const rhythm = rhythmOf(run, value, at);
+  return value < run.value ? { rhythm, restarted: true } : { rhythm };
 };
 
 const moveTo = (turn: Turn, job: Job, run: NodeRun, value: number, max: number): void => {

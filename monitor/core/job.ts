@@ -16,6 +16,16 @@ export type JobPhase =
   | { readonly kind: 'ending'; readonly claim: Claim; readonly since: number }
   | { readonly kind: 'closed'; readonly at: number };
 
+/** A step that is held up says nothing of how long steps take: what it took too long is kept apart. */
+export interface StepRhythm {
+  /** Milliseconds from one step to the next: a moving mean. */
+  readonly stepMs: number;
+  /** Steps heard of. */
+  readonly count: number;
+  /** Milliseconds that steps took beyond what is believed of a step. */
+  readonly heldMs: number;
+}
+
 export interface NodeRun {
   readonly nodeId: string;
   readonly displayNodeId: string;
@@ -31,6 +41,8 @@ export interface NodeRun {
   readonly changedAt: number;
   /** Where its steps were first seen to count from; with `value` and `changedAt` it gives their rate. */
   readonly stepsFrom?: { readonly value: number; readonly at: number };
+  /** How its steps come. */
+  readonly rhythm?: StepRhythm;
   /** Its steps fell back: there are several passes, and their rate says nothing of the whole. */
   readonly restarted?: true;
 }

@@ -38,6 +38,8 @@ export const LIMITS = {
   /** Bounds of the time after which a job of known times tells its progress unasked. */
   quietLeastMs: 1000,
   quietMostMs: 15_000,
+  /** Without a word of the job for so long, time alone moves nothing: ComfyUI may be gone. Two polls of /queue. */
+  doubtMs: 10_000,
   queueSpacingMs: 250,
   statusQueueSpacingMs: 1000,
   silenceMs: 30_000,

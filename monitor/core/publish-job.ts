@@ -105,10 +105,21 @@ const publishImages = (turn: Turn, job: Job, force: boolean): void => {
 };
 
 /** Twenty reports show a whole job moving; a long silence is broken four times a minute. */
-const quietMsOf = (estimate: Estimate | undefined): number =>
-  estimate === undefined
-    ? Infinity
-    : Math.min(Math.max((estimate.doneMs + estimate.leftMs) / 20, LIMITS.quietLeastMs), LIMITS.quietMostMs);
+const quietMsOf = (estimate: Estimate | undefined, inDoubt: boolean): number => {
+  if (estimate === undefined) return Infinity;
+  if (inDoubt) return LIMITS.quietMostMs;
+  return Math.min(
+    Math.max((estimate.doneMs + estimate.leftMs) / 20, LIMITS.quietLeastMs),
+    LIMITS.quietMostMs,
+  );
+};
+
+/**
+ * Up to when time may move anything (ms since the epoch): a frame of the job or /queue showed it alive then, and where
+ * no poll has failed since, a little later.
+ */
+const aliveUntil = ({ now, state }: Turn, { aliveAt }: Job): number =>
+  Math.min(now, state.misses > 0 ? aliveAt : aliveAt + LIMITS.doubtMs);
 
 /** Between two nodes nothing runs for a moment: what comes next is better news than what ended. */
 const progressDueAt = (job: Job, intervalMs: number): number => {
@@ -124,7 +135,9 @@ const publishProgress = (turn: Turn, job: Job): void => {
   const { lead, running } = relevantNodes(job);
   if (lead === undefined) return;
   const counts = countNodes(job);
-  const estimate = estimateOf(job, turn.now);
+  const until = aliveUntil(turn, job);
+  const inDoubt = turn.now - job.aliveAt > LIMITS.doubtMs;
+  const estimate = estimateOf(job, until);
   const names = turn.state.displayNames;
   const runningNodes = headWithin(
     running.map((run) => runningNode(job, names, run)),
@@ -137,9 +150,9 @@ const publishProgress = (turn: Turn, job: Job): void => {
     cachedNodes: counts.cachedNodes,
     totalNodes: counts.totalNodes,
     runningNodes,
-    eta: etaOf(job, turn.now, estimate),
+    eta: inDoubt ? null : etaOf(job, until, estimate),
   });
-  job.quietMs = quietMsOf(estimate);
+  job.quietMs = quietMsOf(estimate, inDoubt);
   job.progressDirty = false;
   job.lanes.progress = turn.now;
 };
