@@ -42,6 +42,8 @@ export interface Worker {
   readonly tags: readonly string[];
   /** What its ComfyUI can run: a key of the catalogue store; null while unknown, which means anything. */
   readonly catalogueHash: string | null;
+  /** ISO 8601, by our clock: since when its monitor says that its ComfyUI does not answer; null while it does. */
+  readonly failedSince?: string | null | undefined;
   /** Workers of one kind take the same time for the same work (`workerKind`); absent before it registered with one. */
   readonly kind?: string | undefined;
   /** `modelsKey` of the last job that it was given: one with the same finds its models loaded. */

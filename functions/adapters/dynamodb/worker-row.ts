@@ -50,6 +50,7 @@ export const workerRowSchema = z
     quarantined: z.boolean().default(false),
     tags: z.array(text).default([]),
     catalogueHash: text.nullable().default(null),
+    failedSince: text.nullable().default(null),
     kind: text.optional(),
     lastModels: text.optional(),
   })

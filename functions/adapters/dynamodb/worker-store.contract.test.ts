@@ -74,6 +74,7 @@ describe.each(KINDS)('workers %s', (kind) => {
       quarantined: false,
       tags: ['a', 'b'],
       catalogueHash: null,
+      failedSince: null,
     };
     expect(await workers.get(workerId)).toEqual(expected);
     expect((await workers.list()).filter((each) => each.workerId === workerId)).toEqual([expected]);
@@ -175,6 +176,23 @@ describe.each(KINDS)('workers %s', (kind) => {
       expect(await workers.stop(report(workerId, 10))).toBe('refused');
       expect(await workers.register(registration({ workerId, sequence: 11 }))).toBe('refused');
       expect(await workers.get(workerId)).toMatchObject(taken);
+    });
+
+    test('since when its ComfyUI does not answer is kept while it does not, and no longer', async () => {
+      const { workers, clock, workerId, beat } = await worker();
+      const failedSince = async () => (await workers.get(workerId))?.failedSince;
+      await beat(2, false);
+      const first = clock.iso();
+      expect(await failedSince()).toBe(first);
+      clock.advance(20_000);
+      await beat(3, false);
+      expect(await failedSince()).toBe(first);
+      await beat(4, true);
+      expect(await failedSince()).toBeNull();
+      await beat(5, false);
+      expect(await failedSince()).toBe(clock.iso());
+      await workers.register(registration({ workerId, ...newBoot(clock.iso(1000)) }));
+      expect(await failedSince()).toBeNull();
     });
 
     test('instants with an offset are compared as instants', async () => {

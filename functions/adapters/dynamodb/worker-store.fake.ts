@@ -31,6 +31,7 @@ const announced = (registration: WorkerRegistration): Partial<Worker> => ({
   tags: sortedTags(registration.tags),
   ...(registration.kind === undefined ? {} : { kind: registration.kind }),
   avoidUntil: null,
+  failedSince: null,
 });
 
 const created = (registration: WorkerRegistration, now: string): Stored => ({
@@ -50,6 +51,7 @@ const created = (registration: WorkerRegistration, now: string): Stored => ({
     quarantined: false,
     tags: sortedTags(registration.tags),
     catalogueHash: null,
+    failedSince: null,
     ...(registration.kind === undefined ? {} : { kind: registration.kind }),
   },
   condition: 'ready',
@@ -103,7 +105,9 @@ export const createFakeWorkerStore = ({ clock }: { readonly clock: Clock }): Fak
       if (before === undefined || !isNextOfBoot(before, report)) return 'refused';
       const answering = available ? 'ready' : 'failed';
       const condition = before.condition === 'stopped' ? 'stopped' : answering;
-      return set(before, seen(report), { condition, reportedAt: instant(report) });
+      const since = before.condition === 'failed' ? (before.worker.failedSince ?? null) : iso();
+      const failed = condition === 'stopped' ? {} : { failedSince: available ? null : since };
+      return set(before, { ...seen(report), ...failed }, { condition, reportedAt: instant(report) });
     },
     stop: async (report) => {
       const before = stored.get(report.workerId);

@@ -71,6 +71,7 @@ export const createWorkerStore = ({ table, clock, logger }: StoreOptions): Worke
     tags: sortedTags(registration.tags),
     ...(registration.kind === undefined ? {} : { kind: registration.kind }),
     avoidUntil: null,
+    failedSince: null,
     condition: 'ready' satisfies StoredCondition,
   });
 
@@ -114,10 +115,25 @@ export const createWorkerStore = ({ table, clock, logger }: StoreOptions): Worke
       set: { ...announced(registration), drains: false, quarantined: false },
     }));
 
+  const isReady = (report: WorkerReport): Promise<boolean> =>
+    next(
+      report,
+      { ...heard(report), condition: 'ready' satisfies StoredCondition, failedSince: null },
+      (is) => [`NOT ${is('condition', 'stopped')}`],
+    );
+
+  /** One that has failed before keeps the instant of it. */
+  const hasFailed = async (report: WorkerReport): Promise<boolean> => {
+    const failed = { ...heard(report), condition: 'failed' satisfies StoredCondition };
+    const failedSince = new Date(clock.now()).toISOString();
+    return (
+      (await next(report, failed, (is) => [is('condition', 'failed')])) ||
+      next(report, { ...failed, failedSince }, (is) => [`NOT ${is('condition', 'stopped')}`])
+    );
+  };
+
   const heartbeat: WorkerStore['heartbeat'] = async ({ available, ...report }) => {
-    const condition: StoredCondition = available ? 'ready' : 'failed';
-    const answers = (): Promise<boolean> =>
-      next(report, { ...heard(report), condition }, (is) => [`NOT ${is('condition', 'stopped')}`]);
+    const answers = (): Promise<boolean> => (available ? isReady(report) : hasFailed(report));
     // A worker that said goodbye stays gone until it registers, which may happen between the two writes.
     const answered =
       (await answers()) ||
