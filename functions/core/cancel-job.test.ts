@@ -157,7 +157,7 @@ describe('a job that runs', () => {
       await sweep(world.deps);
     }
     expect(world.job(jobId).status).toBe('cancelled');
-    expect(world.table.allWorkers()[0]?.held).toEqual([]);
+    expect(world.table.allShares().flatMap(({ active }) => active)).toEqual([]);
   });
 
   test('and stores its outputs already may complete', async () => {

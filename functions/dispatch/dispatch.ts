@@ -3,6 +3,7 @@ import type { DetailOf, PipelineEvent } from '../../shared-types/index.ts';
 import { eventHandler, type LambdaHandler } from '../adapters/lambda/event-handler.ts';
 import { dispatchPending, type DispatchReport } from '../core/dispatch/dispatch.ts';
 import type { DispatchDependencies } from '../core/dispatch/ports.ts';
+import { endOrphans } from '../core/dispatch/sweep-orphan.ts';
 import { sweep } from '../core/dispatch/sweep.ts';
 import { registerWorker } from '../core/register-worker.ts';
 import type { InstanceStore } from '../core/scaling/ports.ts';
@@ -42,12 +43,17 @@ const freeEnded = async (
   if (held !== undefined) await shares.release(held.userId, jobId, attempt, durationMs);
 };
 
-/** A cancelled attempt may never be told of by its monitor: it was deleted before it ran. */
+/**
+ * A cancelled attempt may never be told of by its monitor: it was deleted before it ran. On a worker that is gone it
+ * may run all the same: then the sweep frees the slot when it does not.
+ */
 const freeCancelled = async (
   { workerId, userId, jobId, attempt }: DetailOf<'Task Cancelled'>,
   { workers, shares }: WakeUpDependencies,
 ): Promise<void> => {
-  if (workerId !== null) await workers.release(workerId, jobId, attempt);
+  const worker = workerId === null ? undefined : await workers.get(workerId);
+  const isGone = worker !== undefined && ['failed', 'lost', 'stopped'].includes(worker.condition);
+  if (workerId !== null && !isGone) await workers.release(workerId, jobId, attempt);
   await shares.release(userId, jobId, attempt, null);
 };
 
@@ -71,6 +77,7 @@ const applyEvent = async (event: DispatchEvent, deps: WakeUpDependencies): Promi
     case 'Monitor Initialized':
       // monitor-init does the same; whoever comes second changes nothing, and no wake-up is lost in between.
       await registerWorker(event.detail, deps);
+      await endOrphans(event.detail.workerId, deps);
       return awaitCatalogue(event.detail.workerId, deps);
     case 'Task Retrying':
       if (event.detail.delaySeconds <= MAX_WAIT_SECONDS)

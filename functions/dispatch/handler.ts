@@ -19,6 +19,9 @@ import { createChokes } from '../core/dispatch/chokes.ts';
 import { lazily } from '../core/lazily.ts';
 import { createDispatchHandler, type WakeUpDependencies } from './dispatch.ts';
 
+/** A pod that is gone is asked once, by a sweep that has others to look after. */
+const HASTY_MS = 3000;
+
 const addressPolicy = z.enum(['any', 'private', 'public']);
 
 const wire = (): WakeUpDependencies => {
@@ -53,6 +56,7 @@ const wire = (): WakeUpDependencies => {
     uploads: createUploadStore({ bucketName: env.UPLOAD_BUCKET_NAME, clock }),
     remoteFiles: createRemoteFiles({ addressPolicy: env.OUTBOUND_ADDRESS_POLICY, clock }),
     comfyUi: createComfyUi({ addressPolicy: env.WORKER_ADDRESS_POLICY, clock }),
+    hastyComfyUi: createComfyUi({ addressPolicy: env.WORKER_ADDRESS_POLICY, clock, timeoutMs: HASTY_MS }),
     publisher: createEventPublisher({ busName: env.EVENT_BUS_NAME, clock }),
     ids: systemIds,
     random: Math.random,

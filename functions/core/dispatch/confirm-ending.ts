@@ -3,7 +3,8 @@ import { outcomeOfHistory } from '../../../shared-types/index.ts';
 import { failureOfHistory } from '../history-failure.ts';
 import type { Job, JobFailure } from '../job.ts';
 import type { Worker } from '../worker.ts';
-import { endAttempt } from './end-attempt.ts';
+import { askToEnd } from './ask-to-end.ts';
+import { abandonAttempt, endAttempt } from './end-attempt.ts';
 import { freeAttempt } from './give-back.ts';
 import { isNotWith } from './holding.ts';
 import type { DispatchDependencies } from './ports.ts';
@@ -18,6 +19,12 @@ const ended = (job: Job): JobFailure =>
   job.endingReason === 'timeout'
     ? { reason: 'timeout', message: `the attempt took longer than ${job.timeoutSeconds} seconds` }
     : { reason: 'interrupted', message: 'the prompt was ended on its worker' };
+
+/** It may have run for long enough or not: what is certain is that its worker is gone. */
+const lost = ({ workerId }: Worker): JobFailure => ({
+  reason: 'workerLost',
+  message: `ComfyUI of worker ${workerId} does not answer`,
+});
 
 /** The monitor has said nothing: what the history says decides, and a success is one that came too late. */
 const settleByHistory = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
@@ -36,7 +43,9 @@ const evict = async (
   const job = await deps.jobs.get(jobId);
   if (job === undefined || isNotWith(job, attempt, worker.workerId))
     return freeAttempt(worker.workerId, { jobId, attempt, userId }, null, deps);
-  await deps.comfyUi.endPrompt(worker.endpoint, job.promptId ?? '');
+  const found = await askToEnd(worker, job.promptId ?? '', deps);
+  // It cannot be said that it will not run there: the sweep asks again, and waits for an answer.
+  if (found !== 'absent') return postpone(job, NEXT_SWEEP_MS, deps);
   const message = `worker ${worker.workerId} is stuck with another prompt`;
   return endAttempt(job, { reason: 'workerStalled', message }, deps);
 };
@@ -65,13 +74,13 @@ export const confirmEnding = async (job: Job, worker: Worker, deps: DispatchDepe
     case 'pending':
       if (age >= ENDING_MS && found === 'running') return quarantine(job, worker, deps);
       // It cannot be deleted: it may run some day, and nobody waits for it any more.
-      if (age >= UNREACHABLE_MS) return endAttempt(job, ended(job), deps);
+      if (age >= UNREACHABLE_MS) return abandonAttempt(job, ended(job), deps);
       await deps.comfyUi.endPrompt(worker.endpoint, promptId);
       return postpone(job, ENDING_MS, deps);
     case 'unreachable':
       // Nobody waits for what was cancelled: it need not be proved that a pod which is gone does not run it.
       return age < (job.cancelRequestedAt === null ? UNREACHABLE_MS : ENDING_MS)
         ? postpone(job, ENDING_MS, deps)
-        : endAttempt(job, ended(job), deps);
+        : abandonAttempt(job, lost(worker), deps);
   }
 };

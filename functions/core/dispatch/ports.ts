@@ -30,6 +30,8 @@ export interface DispatchDependencies extends SettleDependencies {
   readonly remoteFiles: RemoteFiles;
   readonly catalogues: CatalogueStore;
   readonly comfyUi: ComfyUi;
+  /** The same, and gives up after three seconds: for workers that are likely gone; `comfyUi` by default. */
+  readonly hastyComfyUi?: Pick<ComfyUi, 'endPrompt' | 'findPrompt'>;
   /** What workflows took before; without it prompts go out without expectations. */
   readonly profiles?: ProfileStore;
   readonly ids: Ids;

@@ -1,7 +1,7 @@
 /** A prompt that ran and finished without a word of its monitor. */
 import { outcomeOfHistory } from '../../../shared-types/index.ts';
 import { failureOfHistory } from '../history-failure.ts';
-import type { Job } from '../job.ts';
+import type { Job, JobFailure } from '../job.ts';
 import type { Worker } from '../worker.ts';
 import { endAttempt } from './end-attempt.ts';
 import type { DispatchDependencies } from './ports.ts';
@@ -25,4 +25,20 @@ export const settleUnheard = async (job: Job, worker: Worker, deps: DispatchDepe
     message: 'the prompt ended, and its monitor never told of it',
   } as const;
   return endAttempt(job, failure ?? unheard, deps);
+};
+
+/**
+ * Its worker is gone, so nobody will tell: what the history says decides. That it was interrupted is our own doing,
+ * and means that the worker was lost, unless it had taken too long before.
+ */
+export const settleFinished = async (
+  job: Job,
+  worker: Worker,
+  lost: JobFailure,
+  deps: DispatchDependencies,
+): Promise<void> => {
+  const history = await deps.comfyUi.history(worker.endpoint, job.promptId ?? '');
+  const failure = history.kind === 'found' ? failureOfHistory(outcomeOfHistory(history.entry)) : undefined;
+  const isOurs = failure?.reason === 'interrupted' && job.endingReason !== 'timeout';
+  return endAttempt(job, failure === undefined || isOurs ? lost : failure, deps);
 };

@@ -109,6 +109,26 @@ describe('a job that takes too long', () => {
     expect(world.job(behind)).toMatchObject({ status: 'assigned', workerId: 'w2', attempt: 2 });
   });
 
+  test('takes nobody elsewhere before it is certain that they will not run there', async () => {
+    const { world, endpoint, jobId, behind } = await twoOnOne();
+    world.comfyUi.stuck.add(endpoint);
+    await pass(world, 60_000);
+    await pass(world, 30_000);
+    // It is asked for this one alone, and cannot be reached just then.
+    const deps = {
+      ...world.deps,
+      hastyComfyUi: { ...world.comfyUi, endPrompt: async () => 'unreachable' as const },
+    };
+    world.clock.advance(60_000);
+    await world.heartbeat();
+    await sweep(deps);
+    expect(world.job(jobId)).toMatchObject({ status: 'failed', failure: { reason: 'timeout' } });
+    expect(world.job(behind)).toMatchObject({ status: 'assigned', attempt: 1 });
+    await pass(world, 60_000);
+    expect(world.job(behind)).toMatchObject({ status: 'pending', failure: { reason: 'workerStalled' } });
+    expect(world.comfyUi.live(endpoint).map((prompt) => prompt.jobId)).toEqual([jobId]);
+  });
+
   test('on a worker whose quarantine died half-way still lets the others go', async () => {
     const { world, endpoint, jobId, behind } = await twoOnOne();
     world.comfyUi.stuck.add(endpoint);
@@ -132,13 +152,13 @@ describe('a job that takes too long', () => {
     expect(worker(world).quarantined).toBe(true);
   });
 
-  test('on a pod that does not answer fails after five minutes', async () => {
+  test('on a pod that does not answer is tried again after five minutes', async () => {
     const { world, endpoint, jobId } = await twoOnOne();
     await pass(world, 90_000);
     await pass(world, 1);
     world.comfyUi.down.add(endpoint);
     for (let minute = 0; minute < 6; minute += 1) await pass(world, 60_000);
-    expect(world.job(jobId)).toMatchObject({ status: 'failed', failure: { reason: 'timeout' } });
+    expect(world.job(jobId)).toMatchObject({ status: 'pending', failure: { reason: 'workerLost' } });
   });
 
   test('an event that arrives while it is decided wins', async () => {

@@ -3,7 +3,9 @@ import { isActive } from '../job-guards.ts';
 import type { Job } from '../job.ts';
 import type { Worker } from '../worker.ts';
 import { confirmEnding, UNREACHABLE_MS } from './confirm-ending.ts';
-import { endAttempt } from './end-attempt.ts';
+import { askToEnd } from './ask-to-end.ts';
+import { abandonAttempt, endAttempt } from './end-attempt.ts';
+import { loseAttempt } from './lose-attempt.ts';
 import type { DispatchDependencies } from './ports.ts';
 import { ENDING_MS, moveOn, NEXT_SWEEP_MS, postpone } from './postpone.ts';
 import { settleUnheard } from './settle-unheard.ts';
@@ -48,7 +50,7 @@ const unreachable = async (job: Job, worker: Worker, deps: DispatchDependencies)
   const age = deps.clock.now() - Date.parse(job.assignedAt ?? job.updatedAt);
   if (age <= UNREACHABLE_MS) return postpone(job, NEXT_SWEEP_MS, deps);
   const message = `ComfyUI of worker ${worker.workerId} does not answer`;
-  return endAttempt(job, { reason: 'workerStalled', message }, deps);
+  return abandonAttempt(job, { reason: 'workerStalled', message }, deps);
 };
 
 /**
@@ -80,17 +82,18 @@ const superviseStart = async (job: Job, worker: Worker, deps: DispatchDependenci
 
 /** Its ComfyUI is stuck with another prompt: this one will never have its turn. */
 const leaveStuckWorker = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
-  await deps.comfyUi.endPrompt(worker.endpoint, job.promptId ?? '');
   const message = `worker ${worker.workerId} is stuck with another prompt`;
-  return endAttempt(job, { reason: 'workerStalled', message }, deps);
+  const found = await askToEnd(worker, job.promptId ?? '', deps);
+  if (found === 'absent') return endAttempt(job, { reason: 'workerStalled', message }, deps);
+  if (found === 'finished') return settleUnheard(job, worker, deps);
+  const age = deps.clock.now() - Date.parse(job.assignedAt ?? job.updatedAt);
+  if (age <= UNREACHABLE_MS) return postpone(job, NEXT_SWEEP_MS, deps);
+  return abandonAttempt(job, { reason: 'workerStalled', message }, deps);
 };
 
 const superviseActive = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
   // It fell silent just when it was given the job, and the sweep of the worker did not see it there.
-  if (worker.condition === 'lost') {
-    const message = `worker ${worker.workerId} fell silent`;
-    return endAttempt(job, { reason: 'workerLost', message }, deps);
-  }
+  if (worker.condition === 'lost') return loseAttempt(job, worker, deps);
   if (job.endingSince !== null) return confirmEnding(job, worker, deps);
   if (job.status === 'running') return superviseRunning(job, worker, deps);
   return worker.quarantined ? leaveStuckWorker(job, worker, deps) : superviseStart(job, worker, deps);

@@ -1,37 +1,42 @@
 /** Workers that fell silent, and slots that nothing holds any more. */
-import type { Job } from '../job.ts';
 import type { Assignment, Worker } from '../worker.ts';
-import { endAttempt } from './end-attempt.ts';
-import { freeAttempt } from './give-back.ts';
 import { isNotWith } from './holding.ts';
+import { loseAttempt, loseUnreachable } from './lose-attempt.ts';
 import type { DispatchDependencies } from './ports.ts';
 import { START_GRACE_MS } from './start-grace.ts';
+import { sweepOrphan } from './sweep-orphan.ts';
 
 /** A worker is lost after this long without a heartbeat (three of them). */
 export const WORKER_LEASE_MS = 60_000;
+/** A ComfyUI that restarts, or is too busy to answer for a moment, is given this long. */
+export const FAILED_MS = 60_000;
 
 const since = (iso: string, now: number): number => now - Date.parse(iso);
 
-const loseAttempt = (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
-  const how = worker.condition === 'stopped' ? 'stopped' : 'fell silent';
-  const message = `worker ${worker.workerId} ${how}`;
-  return endAttempt(job, { reason: 'workerLost', message }, deps);
+/** What is to be held of a worker: `failed` is one whose monitor lives, and whose ComfyUI has not answered it for long. */
+type Standing = 'heard' | 'silent' | 'failed';
+
+const standingOf = ({ lastSeenAt, failedSince }: Worker, now: number): Standing => {
+  if (since(lastSeenAt, now) > WORKER_LEASE_MS) return 'silent';
+  const hasFailed = failedSince !== undefined && failedSince !== null;
+  return hasFailed && since(failedSince, now) > FAILED_MS ? 'failed' : 'heard';
 };
 
 const sweepHeld = async (
   held: Assignment,
   worker: Worker,
-  isSilent: boolean,
+  standing: Standing,
   deps: DispatchDependencies,
 ): Promise<void> => {
   const job = await deps.jobs.get(held.jobId);
   if (job !== undefined && !isNotWith(job, held.attempt, worker.workerId)) {
-    if (isSilent) await loseAttempt(job, worker, deps);
+    if (standing === 'silent') await loseAttempt(job, worker, deps);
+    if (standing === 'failed') await loseUnreachable(job, worker, deps);
     return;
   }
   // Claim and assignment are two writes, milliseconds apart: what is young is left to its dispatcher.
-  if (since(held.assignedAt, deps.clock.now()) < START_GRACE_MS && !isSilent) return;
-  await freeAttempt(worker.workerId, held, null, deps);
+  if (since(held.assignedAt, deps.clock.now()) < START_GRACE_MS && standing !== 'silent') return;
+  await sweepOrphan(held, job, worker, deps);
 };
 
 /** False when it was heard of after all. */
@@ -44,10 +49,10 @@ const markLost = async (worker: Worker, deps: DispatchDependencies): Promise<boo
 };
 
 /** One attempt that cannot be looked at does not keep the others from it. */
-const sweepAll = async (worker: Worker, isSilent: boolean, deps: DispatchDependencies): Promise<void> => {
+const sweepAll = async (worker: Worker, standing: Standing, deps: DispatchDependencies): Promise<void> => {
   for (const held of worker.held) {
     try {
-      await sweepHeld(held, worker, isSilent, deps);
+      await sweepHeld(held, worker, standing, deps);
     } catch (error) {
       const { workerId } = worker;
       deps.logger.error('sweep.failed', { workerId, jobId: held.jobId, reason: String(error) });
@@ -56,7 +61,7 @@ const sweepAll = async (worker: Worker, isSilent: boolean, deps: DispatchDepende
 };
 
 export const sweepWorker = async (worker: Worker, deps: DispatchDependencies): Promise<void> => {
-  const isSilent = since(worker.lastSeenAt, deps.clock.now()) > WORKER_LEASE_MS;
-  if (isSilent && !(await markLost(worker, deps))) return;
-  await sweepAll(worker, isSilent, deps);
+  const standing = standingOf(worker, deps.clock.now());
+  if (standing === 'silent' && !(await markLost(worker, deps))) return;
+  await sweepAll(worker, standing, deps);
 };

@@ -11,7 +11,7 @@ export { WORKER_LEASE_MS } from './sweep-workers.ts';
 /** Jobs of one sweep; the longest overdue first, so that the next one goes on where this one stopped. */
 const MAX_DUE = 200;
 /** A ComfyUI that does not answer takes ten seconds a question. */
-const CONCURRENT_JOBS = 8;
+const CONCURRENT = 8;
 
 type Logged = Readonly<Record<string, string>>;
 
@@ -28,22 +28,24 @@ const guarded = async (
   }
 };
 
-const superviseDue = async (deps: DispatchDependencies): Promise<void> => {
-  const due = [...(await deps.index.due(new Date(deps.clock.now()).toISOString(), MAX_DUE))];
-  const superviseNext = async (): Promise<void> => {
-    for (let jobId = due.shift(); jobId !== undefined; jobId = due.shift()) {
-      const id = jobId;
-      await guarded({ jobId }, () => superviseJob(id, deps), deps);
-    }
+const forEach = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {
+  const left = items.values();
+  const next = async (): Promise<void> => {
+    for (const item of left) await work(item);
   };
-  await Promise.all(Array.from({ length: CONCURRENT_JOBS }, superviseNext));
+  await Promise.all(Array.from({ length: CONCURRENT }, next));
 };
 
-/** Workers first: what a lost one held needs no questions to its ComfyUI. */
+const superviseDue = async (deps: DispatchDependencies): Promise<void> => {
+  const due = await deps.index.due(new Date(deps.clock.now()).toISOString(), MAX_DUE);
+  await forEach(due, (jobId) => guarded({ jobId }, () => superviseJob(jobId, deps), deps));
+};
+
+/** Workers first: what a lost one held is settled with it. */
 export const sweep = async (deps: DispatchDependencies): Promise<void> => {
-  for (const worker of await deps.workers.list()) {
-    await guarded({ workerId: worker.workerId }, () => sweepWorker(worker, deps), deps);
-  }
+  await forEach(await deps.workers.list(), (worker) =>
+    guarded({ workerId: worker.workerId }, () => sweepWorker(worker, deps), deps),
+  );
   await guarded({ part: 'due' }, () => superviseDue(deps), deps);
   await guarded({ part: 'shares' }, () => sweepShares(deps), deps);
 };
