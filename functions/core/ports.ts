@@ -113,6 +113,8 @@ export interface UserShare {
   readonly startMs: number;
   /** Moving average of what the user's jobs took, milliseconds; null before the first end. */
   readonly averageMs: number | null;
+  /** Jobs that the average was taken of; absent in shares from before it was counted. */
+  readonly averagedJobs?: number | undefined;
   /** Attempts that were given to workers and have not left them. */
   readonly active: readonly Charge[];
 }

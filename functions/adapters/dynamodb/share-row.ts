@@ -28,6 +28,7 @@ export const shareRowSchema = z
     finishMs: z.number(),
     startMs: z.number(),
     averageMs: z.number().nullable(),
+    averagedJobs: z.number().int().optional(),
     // A map by job, so that one write compares its size and its keys.
     active: z.record(z.string(), chargeSchema),
     // Counts claims and releases, so that a release knows whether the row is as it was read.

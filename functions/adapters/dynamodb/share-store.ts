@@ -73,17 +73,18 @@ export const createShareStore = (options: StoreOptions): ShareStore => {
     const row = await read(userId);
     const charge = row?.active.find((each) => each.jobId === jobId && each.attempt === attempt);
     if (row === undefined || charge === undefined) return false;
-    const { finishMs, averageMs } = settledTags(row, charge, actualMs);
+    const { finishMs, averageMs, averagedJobs } = settledTags(row, charge, actualMs);
     const released = await update(userId, {
       ConditionExpression: 'revision = :read AND active.#job.attempt = :attempt',
       UpdateExpression:
-        'SET finishMs = :finish, averageMs = :average, revision = revision + :one, expiresAt = :expiry REMOVE active.#job',
+        'SET finishMs = :finish, averageMs = :average, averagedJobs = :averaged, revision = revision + :one, expiresAt = :expiry REMOVE active.#job',
       ExpressionAttributeNames: { '#job': jobId },
       ExpressionAttributeValues: {
         ':read': row.revision,
         ':attempt': attempt,
         ':finish': finishMs,
         ':average': averageMs,
+        ':averaged': averagedJobs,
         ':one': 1,
         ':expiry': expiryOf(clock.now()),
       },

@@ -35,6 +35,22 @@ describe('learning', () => {
     expect(faster.warm.get('sample')?.mean).toBeLessThan(125);
   });
 
+  test('counts one run that was held up as four times the others, and believes the first three', () => {
+    const times = (...list: readonly number[]) => after(list.map((sample) => run({ sample })));
+    const held = times(4000, 4000, 4000, 600_000).warm.get('sample');
+    expect(held?.mean).toBeCloseTo(200 + 0.25 * (800 - 200));
+    expect(times(4000, 600_000).warm.get('sample')?.mean).toBeGreaterThan(10_000);
+    const long = times(4000, 4000, 4000, ...Array.from({ length: 15 }, () => 60_000));
+    expect(long.warm.get('sample')?.mean).toBeGreaterThan(2500);
+  });
+
+  test('does not cut what a node takes that took nothing before, up to a second', () => {
+    const times = (last: number) =>
+      after([0, 0, 0, last].map((save) => run({ save }))).warm.get('save')?.mean;
+    expect(times(900)).toBeCloseTo(0.25 * 900);
+    expect(times(9000)).toBeCloseTo(0.25 * 1000);
+  });
+
   test('keeps runs that loaded a model apart from those that did not', () => {
     const profile = after([
       run({ load: 20_000, sample: 10_000 }),

@@ -26,7 +26,13 @@ const isCold = (shape: WorkflowShape, ran: Iterable<string>): boolean => {
   return false;
 };
 
+/** Milliseconds of a node that are never cut as an outlier: a node that does nothing once may do something later. */
+const NEVER_OUTLIER_MS = 1000;
+
 type Measurement = readonly [key: string, unitMs: number, ms: number];
+
+/** The same for one unit of its work. */
+const neverCut = (unitMs: number, ms: number): number => (ms > 0 ? (NEVER_OUTLIER_MS * unitMs) / ms : 0);
 
 const byNode = (shape: WorkflowShape, measured: ReadonlyMap<string, number>): readonly Measurement[] =>
   [...measured].map(([id, ms]) => [id, ms / (shape.nodes.get(id)?.work ?? 1), ms]);
@@ -46,7 +52,8 @@ const byClass = (shape: WorkflowShape, measured: ReadonlyMap<string, number>): r
 const learnt = (stats: Stats, measurements: readonly Measurement[]): Stats => {
   const sorted = measurements.toSorted((a, b) => b[2] - a[2]);
   const next = new Map<string, Stat>();
-  for (const [key, unitMs] of sorted) next.set(key, withMeasurement(stats.get(key), unitMs));
+  for (const [key, unitMs, ms] of sorted)
+    next.set(key, withMeasurement(stats.get(key), unitMs, neverCut(unitMs, ms)));
   for (const [key, stat] of stats) if (!next.has(key)) next.set(key, stat);
   return fittingStats(next, MAX_BYTES);
 };
@@ -55,7 +62,8 @@ const learnt = (stats: Stats, measurements: readonly Measurement[]): Stats => {
 const otherOf = (profile: Profile, kept: Stats, measurements: readonly Measurement[]): Stat | undefined => {
   const left = measurements.filter(([key]) => !kept.has(key));
   if (left.length === 0) return profile.other;
-  return withMeasurement(profile.other, left.reduce((sum, [, , ms]) => sum + ms, 0) / left.length);
+  const mean = left.reduce((sum, [, , ms]) => sum + ms, 0) / left.length;
+  return withMeasurement(profile.other, mean, NEVER_OUTLIER_MS);
 };
 
 const wallOf = (profile: Profile, measured: ReadonlyMap<string, number>, totalMs: number | null) => {

@@ -41,9 +41,18 @@ const LATEST_WEIGHT = 0.2;
 /** A single measurement says nothing of its own deviation. */
 const FIRST_DEVIATION = 0.25;
 
-/** The first measurements count alike, later ones as in a moving average: a new driver is learnt within ten jobs. */
-export const withMeasurement = (stat: Stat | undefined, value: number): Stat => {
-  if (stat === undefined) return { mean: value, deviation: value * FIRST_DEVIATION, count: 1 };
+/** One measurement counts as at most so many times the mean, once so many were made. */
+const OUTLIER = { times: 4, count: 3 } as const;
+
+/**
+ * The first measurements count alike, later ones as in a moving average: a new driver is learnt within ten jobs. One
+ * run that was held up does not outweigh all the others: from the fourth on, what exceeds four times the mean is cut.
+ * @param never up to this no measurement is cut, however short those before it were
+ */
+export const withMeasurement = (stat: Stat | undefined, measured: number, never = 0): Stat => {
+  if (stat === undefined) return { mean: measured, deviation: measured * FIRST_DEVIATION, count: 1 };
+  const most = stat.count < OUTLIER.count ? Infinity : Math.max(OUTLIER.times * stat.mean, never);
+  const value = Math.min(measured, most);
   const weight = Math.max(LATEST_WEIGHT, 1 / (stat.count + 1));
   const mean = stat.mean + weight * (value - stat.mean);
   const deviation = stat.deviation + weight * (Math.abs(value - stat.mean) - stat.deviation);
