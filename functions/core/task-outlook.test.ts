@@ -217,6 +217,39 @@ describe('the time until the end of a task that a worker has', () => {
     expect(await world.eta(job)).toBe(expected);
   });
 
+  test('is what its monitor told, counted down, but never to less than it held possible', async () => {
+    const world = setUp();
+    const told = { overallPercentage: 40, eta: { lowSeconds: 20, highSeconds: 30 } } as Job['progress'];
+    const job = { ...running(world, null), progress: told, updatedAt: world.clock.iso() };
+    const etas: (number | null)[] = [];
+    for (const ms of [0, 3000, 20_000, 37_000, 1]) {
+      world.clock.advance(ms);
+      etas.push(await world.eta(job));
+    }
+    expect(etas).toEqual([25, 22, 20, 20, null]);
+  });
+
+  test('is unknown once its progress is a minute old, whatever such tasks took', async () => {
+    const world = setUp();
+    await world.took('user-1', 600_000);
+    const job = { ...running(world, 82), updatedAt: world.clock.iso() };
+    world.clock.advance(60_000);
+    expect(await world.eta(job)).toBe(13);
+    world.clock.advance(1);
+    expect(await world.eta(job)).toBeNull();
+  });
+
+  test('is unknown of one that takes more than three times as long as such tasks and of which its monitor cannot tell', async () => {
+    const world = setUp();
+    await world.took('user-1', 5000);
+    const job = running(world, 82);
+    world.clock.advance(15_001);
+    const fresh = { ...job, updatedAt: world.clock.iso() };
+    expect(await world.eta(fresh)).toBeNull();
+    const told = { ...fresh.progress, eta: { lowSeconds: 8, highSeconds: 10 } } as Job['progress'];
+    expect(await world.eta({ ...fresh, progress: told })).toBe(9);
+  });
+
   test('is by progress alone where nothing ever ended, and unknown without any', async () => {
     const world = setUp();
     const [little, none] = [running(world, 5), running(world, null)];
