@@ -35,6 +35,7 @@ beforeAll(async () => {
     [ENV.tableName]: table.table.tableName,
     [ENV.workflowBucketName]: 'workflows',
     [ENV.uploadBucketName]: 'uploads',
+    [ENV.maxRunningPerUser]: '20',
     [ENV.eventBusName]: 'bus',
     [ENV.outboundAddressPolicy]: 'public',
     [ENV.workerAddressPolicy]: 'any',
