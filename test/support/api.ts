@@ -76,8 +76,10 @@ export const apiCaller = (apiUrl: string, key?: string): ApiCaller => {
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, body: parsed(text) };
   };
-  const read = async (path: string): Promise<unknown> => {
+  /** On a machine under load API Gateway may give up before the function answers: whoever reads asks again. */
+  const read = async (path: string, tries = 5): Promise<unknown> => {
     const { status, text, body } = await call('GET', path);
+    if (status >= 500 && tries > 1) return read(path, tries - 1);
     if (status !== 200) throw new Error(`GET ${path} answered ${status}: ${text}`);
     return body;
   };
