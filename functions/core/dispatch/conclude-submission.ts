@@ -25,7 +25,7 @@ export type Assigned =
   | { readonly kind: 'putBack'; readonly entry: QueueEntry };
 
 /** Attempts that may end in a refused connection at no cost; events count attempts up to 1,000 only. */
-const MAX_FREE_ATTEMPTS = 900;
+export const MAX_FREE_ATTEMPTS = 900;
 
 const dispatchedEvent = (job: Job): PipelineEvent<'Task Dispatched'> => ({
   detailType: 'Task Dispatched',

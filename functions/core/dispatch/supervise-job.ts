@@ -9,6 +9,7 @@ import { loseAttempt } from './lose-attempt.ts';
 import type { DispatchDependencies } from './ports.ts';
 import { ENDING_MS, moveOn, NEXT_SWEEP_MS, postpone } from './postpone.ts';
 import { settleUnheard } from './settle-unheard.ts';
+import { superviseWaiting } from './supervise-waiting.ts';
 
 /** Storing takes one delivery of 15 minutes at the longest. */
 export const STORING_MS = 20 * 60_000;
@@ -62,7 +63,7 @@ const superviseStart = async (job: Job, worker: Worker, deps: DispatchDependenci
   const now = deps.clock.now();
   switch (await deps.comfyUi.findPrompt(worker.endpoint, job.promptId ?? '')) {
     case 'pending':
-      return postpone(job, NEXT_SWEEP_MS, deps);
+      return superviseWaiting(job, worker, deps);
     case 'running': {
       const startedAt = iso(now);
       const dueAt = iso(now + job.timeoutSeconds * 1000);
