@@ -11,7 +11,7 @@ import type { DispatchDependencies } from './ports.ts';
  */
 export const NEXT_SWEEP_MS = 50_000;
 /** An interruption takes effect between two nodes, or steps of a sampler; then a worker counts as stuck. */
-export const ENDING_MS = NEXT_SWEEP_MS;
+export const ENDING_MS: number = 50_000;
 
 /** A cancellation came between the reading and the writing, and must not wait for what was written. */
 const keepEndingDue = async (before: Job, after: Job, deps: DispatchDependencies): Promise<Job> => {
