@@ -3,18 +3,12 @@ import { on, once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { WebSocket } from 'ws';
 import { buildAssembly } from '../demo/build.ts';
 import { startDemo, type Demo } from '../demo/start-demo.ts';
 import { textToImage } from '../test/support/workflows.ts';
-
-const atLeast =
-  (least: number) =>
-  (text: string): number => {
-    if (/^\d{1,6}$/.test(text) && Number(text) >= least) return Number(text);
-    throw new InvalidArgumentError(`a whole number from ${least}.`);
-  };
+import { atLeast } from './support.ts';
 
 const program = new Command('calls-per-job')
   .description('AWS calls, their bytes and function invocations per job.')
