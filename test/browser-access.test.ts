@@ -188,9 +188,9 @@ test('nothing moves by itself for whoever asked for less motion', async () => {
   });
 });
 
-/** Colours on their way to others are of neither side. */
+/** Colours on their way to others are of neither side; an inherited one sets out anew at each element. */
 const settled = (page: Page): Promise<unknown> =>
-  page.evaluate(`Promise.allSettled(document.getAnimations().map(({ finished }) => finished)).then(() => 0)`);
+  page.waitForFunction(`document.getAnimations().every(({ playState }) => playState !== 'running')`);
 const background = async (page: Page): Promise<string> => {
   await settled(page);
   return page.evaluate<string>(`getComputedStyle(document.body).backgroundColor`);

@@ -169,6 +169,17 @@ test('two tabs follow one job to its end, and one that is closed takes nothing f
 
 const row = (page: Page, job: string): Locator => page.locator(`[data-testid="job-row"][data-job="${job}"]`);
 
+/** Fails while the page watches: why it failed is in the push alone. Answers the id of the job. */
+const failing = async (page: Page, kind: string, seed: string): Promise<string> => {
+  const { pod } = suite();
+  await pod.failNext(kind);
+  await pod.hold(1);
+  const job = await generate(page, seed);
+  await showsStep(page, 1);
+  await pod.release();
+  return job;
+};
+
 describe('a job', () => {
   test('that runs is cancelled from the page, and the next one of its pod runs as if nothing was', async () => {
     await suite().open(async (page) => {
@@ -198,9 +209,8 @@ describe('a job', () => {
   });
 
   test('that fails names the node and what to do, and is tried again as a new one', async () => {
-    await suite().pod.failNext('execution_error');
     await suite().open(async (page) => {
-      const job = await generate(page, '3203');
+      const job = await failing(page, 'execution_error', '3203');
       const error = page.getByTestId('error');
       await visible(error.getByText('K-Sampler (KSampler, node 3)'));
       await visible(row(page, job).getByText(/Check the inputs of this node, then generate again/));
@@ -218,14 +228,13 @@ describe('a job', () => {
   });
 
   test('that runs out of memory says so, and runs at half the size', async () => {
-    await suite().pod.failNext('oom');
     await suite().open(async (page) => {
       // Otherwise the pipeline tries again by itself first.
       await page.route('**/api/v1/tasks', (route) => {
         const body = route.request().postData() ?? '';
         return route.continue({ postData: body.replace('{', '{"max_retries":0,') });
       });
-      await generate(page, '3204');
+      await failing(page, 'oom', '3204');
       await visible(page.getByTestId('error').getByText(/ran out of memory/));
       await page.getByRole('button', { name: 'Generate at half the size' }).click();
       await finished(page);
