@@ -1,4 +1,5 @@
 /** The task API as one caller sees it. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiScope } from '../../functions/core/ports.ts';
 import { apiRoutes, type OperationId } from '../../shared-types/api-routes.ts';
 import {
@@ -77,9 +78,12 @@ export const apiCaller = (apiUrl: string, key?: string): ApiCaller => {
     return { status: response.status, headers: response.headers, text, body: parsed(text) };
   };
   /** On a machine under load API Gateway may give up before the function answers: whoever reads asks again. */
-  const read = async (path: string, tries = 5): Promise<unknown> => {
+  const read = async (path: string, tries = 10): Promise<unknown> => {
     const { status, text, body } = await call('GET', path);
-    if (status >= 500 && tries > 1) return read(path, tries - 1);
+    if (status >= 500 && tries > 1) {
+      await delay(500);
+      return read(path, tries - 1);
+    }
     if (status !== 200) throw new Error(`GET ${path} answered ${status}: ${text}`);
     return body;
   };
