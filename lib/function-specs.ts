@@ -252,7 +252,8 @@ const requestFunctions: Readonly<Record<RequestFunction, FunctionSpec>> = {
     tableActions: ['GetItem', 'UpdateItem', 'DeleteItem'],
   },
   subscribe: {
-    timeoutSeconds: 10,
+    // Reads what a snapshot tells of nodes, queue and workers; API Gateway waits 29 s.
+    timeoutSeconds: 25,
     memoryMb: 256,
     env: ['tableName', 'webSocketApiEndpoint'],
     // The snapshot of an ended job lists its outputs, which Query finds.

@@ -5,7 +5,6 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { projectRoot } from '../demo/build.ts';
-import { accessibilityFaults } from './support/accessibility.ts';
 import { buildPageInto, launchBrowser, shownOn, visit, type VisitOptions } from './support/browser.ts';
 import { startPipeline, type Pipeline } from './support/pipeline.ts';
 
@@ -386,29 +385,6 @@ test.each([390, 360])('a phone %i wide needs no sideways scrolling at any moment
     expect((await pictures(page).boundingBox())!.width).toBeLessThanOrEqual(width);
   }, phone);
 });
-
-test.each(['light', 'dark'] as const)(
-  'no view in %s has a fault that a script can find',
-  async (colorScheme) => {
-    await open(
-      async (page) => {
-        await tellPod('fail-next', { kind: 'execution_error' });
-        await generate(page, colorScheme === 'light' ? '3001' : '3002');
-        await visible(page.getByTestId('error'));
-        await page.getByText('All inputs of').click();
-        const job = await page.getByTestId('job-row').first().getAttribute('data-job');
-        const views = ['#/', `#/jobs/${job}`, '#/gallery', '#/workers', '#/events'];
-        for (const view of views) {
-          await page.evaluate(`location.hash = ${JSON.stringify(view)}`);
-          await visible(page.locator('h1'));
-          await page.waitForFunction(`document.querySelector('main').textContent !== 'Loading…'`);
-          expect({ view, faults: await accessibilityFaults(page) }).toEqual({ view, faults: [] });
-        }
-      },
-      { colorScheme },
-    );
-  },
-);
 
 test('the keyboard alone gets to Generate and starts it', async () => {
   await open(async (page) => {

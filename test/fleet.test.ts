@@ -11,8 +11,8 @@ import { storedKeys } from './support/stored-keys.ts';
 import { waitUntil } from './support/wait.ts';
 import { textToImage } from './support/workflows.ts';
 
-const TASKS = Number(process.env['FLEET_TASKS'] ?? 150);
-const BOBS = Math.round(TASKS / 10);
+const TASKS = Number(process.env['FLEET_TASKS'] ?? 60);
+const BOBS = Math.max(12, Math.round(TASKS / 10));
 const ALICES = TASKS - BOBS;
 /** Only waited out by a test that fails. */
 const WAIT_MS = 800_000;

@@ -73,7 +73,8 @@ test(
       string,
       string
     >;
-    expect(config).toEqual({ apiUrl: endpoints.apiUrl, webSocketUrl: endpoints.webSocketUrl });
+    const { apiUrl, webSocketUrl } = endpoints;
+    expect(config).toEqual({ apiUrl, webSocketUrl, eventsUrl: '/events' });
     const submitted = await fetch(`${endpoints.apiUrl}/api/v1/tasks`, { method: 'POST', body: seedTaskText });
     expect(submitted.status).toBe(201);
     const { id } = (await submitted.json()) as { id: string };

@@ -1,5 +1,6 @@
 /** A file from the disk, dragged over a page and dropped there by the browser itself. */
 import type { Page } from 'playwright-core';
+import { waitUntil } from './wait.ts';
 
 /** At the middle of the window. https://chromedevtools.github.io/devtools-protocol/tot/Input/#method-dispatchDragEvent */
 const dragEvents = async (page: Page, file: string, types: readonly string[]): Promise<void> => {
@@ -19,9 +20,17 @@ const dragEvents = async (page: Page, file: string, types: readonly string[]): P
   }
 };
 
-/** Holds the file over the page. */
-export const hoverFile = (page: Page, file: string): Promise<void> =>
-  dragEvents(page, file, ['dragEnter', 'dragOver']);
+/** Holds the file over the page until the page says that it may be dropped there. */
+export const hoverFile = async (page: Page, file: string): Promise<void> => {
+  const awaited = async (): Promise<boolean> => {
+    // A page that has only just appeared may not listen yet, and an unheard drop makes the browser leave it.
+    await dragEvents(page, file, ['dragEnter', 'dragOver']);
+    return (await page.locator('.drop-hint').count()) > 0;
+  };
+  await waitUntil(awaited, { what: 'the page to await the file', timeoutMs: 90_000, pollMs: 50 });
+};
 
-export const dropFile = (page: Page, file: string): Promise<void> =>
-  dragEvents(page, file, ['dragEnter', 'dragOver', 'drop']);
+export const dropFile = async (page: Page, file: string): Promise<void> => {
+  await hoverFile(page, file);
+  await dragEvents(page, file, ['drop']);
+};

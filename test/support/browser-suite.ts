@@ -10,6 +10,7 @@ import { startSocketProxy, type SocketProxy } from './browser-proxy.ts';
 import { buildPageInto, launchBrowser, visit, type VisitOptions } from './browser.ts';
 import { startPipeline, type Pipeline } from './pipeline.ts';
 import { podControl, type PodControl } from './pods.ts';
+import { waitUntil } from './wait.ts';
 
 /** Milliseconds. Generous: only waited out by a test that fails. */
 export const WAIT_MS = 90_000;
@@ -85,9 +86,13 @@ export const generate = async (page: Page, seed: string): Promise<string> => {
   const before = await runningJob(page);
   await page.getByTestId('seed').fill(seed);
   await page.getByTestId('generate').click();
-  const key = `sessionStorage.getItem('generation.jobId')`;
-  await page.waitForFunction(`${key} !== null && ${key} !== ${JSON.stringify(before)}`);
-  return (await runningJob(page))!;
+  const started = async (): Promise<string | false> => {
+    const refused = page.getByTestId('error');
+    if ((await refused.count()) > 0) throw new Error(`it was refused: ${await refused.innerText()}`);
+    const job = await runningJob(page);
+    return job !== null && job !== before && job;
+  };
+  return waitUntil(started, { what: 'the page to follow its job', timeoutMs: WAIT_MS });
 };
 
 export const runningJob = (page: Page): Promise<string | null> =>
@@ -111,6 +116,7 @@ export const overflow = (page: Page): Promise<number> =>
 
 /** Waits until this is the chosen workflow of the form, by its text in the list. */
 export const chosen = async (page: Page, text: string): Promise<void> => {
-  const selected = `document.querySelector('[data-testid="workflow"]')?.selectedOptions[0]?.text`;
-  await page.waitForFunction(`${selected} === ${JSON.stringify(text)}`);
+  const selected = `document.querySelector('[data-testid="workflow"]')?.selectedOptions[0]?.text ?? ''`;
+  const isChosen = async (): Promise<boolean> => (await page.evaluate<string>(selected)) === text;
+  await waitUntil(isChosen, { what: `“${text}” in the form`, timeoutMs: WAIT_MS });
 };

@@ -82,14 +82,30 @@ export interface Watcher {
   close(): Promise<void>;
 }
 
+/** API Gateway's own answer to a message whose function failed or ran out of time: it is no push of ours. */
+const isGatewayError = (message: unknown): boolean =>
+  typeof message === 'object' && message !== null && 'requestId' in message && 'connectionId' in message;
+
 const openWatcher = async (url: string): Promise<Watcher> => {
   const socket = new WebSocket(url);
   const messages: PushMessage[] = [];
   // Every push is held against its schema: one that is not in the contract fails the test.
   const broken: unknown[] = [];
+  const followed = new Set<string>();
+  const follow = (jobId: string): void => {
+    followed.add(jobId);
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ action: 'subscribe', jobId }));
+  };
+  /** Which question failed is not told: whatever was never answered is asked again, as a client does. */
+  const askAgain = (): void => {
+    const answered = new Set(messages.map((message) => ('jobId' in message ? message.jobId : undefined)));
+    for (const jobId of followed) if (!answered.has(jobId)) follow(jobId);
+  };
   socket.on('message', (data) => {
-    const read = pushMessageSchema.safeParse(JSON.parse((data as Buffer).toString('utf8')));
+    const message: unknown = JSON.parse((data as Buffer).toString('utf8'));
+    const read = pushMessageSchema.safeParse(message);
     if (read.success) messages.push(read.data);
+    else if (isGatewayError(message)) askAgain();
     else broken.push(read.error.issues);
   });
   await new Promise<void>((resolve, reject) => {
@@ -105,7 +121,7 @@ const openWatcher = async (url: string): Promise<Watcher> => {
   return {
     messages,
     of,
-    follow: (jobId) => socket.send(JSON.stringify({ action: 'subscribe', jobId })),
+    follow,
     send: (text) => socket.send(text),
     until: (jobId, matches, timeoutMs = 30_000) =>
       waitUntil(() => of(jobId).find(matches), { what: `a push of ${jobId}`, timeoutMs }),
