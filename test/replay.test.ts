@@ -184,7 +184,8 @@ const isTerminal = (type: JobPush['type']): boolean =>
  * overtake the start; in a momentary run it is luck whether progress is told at all, or a failure overtakes the start.
  */
 const toldTypes = ({ pushes }: Told, { name, ends }: Case): string[] => {
-  const types = pushes.map(({ type }) => type);
+  // How many transitions one message holds is a matter of speed.
+  const types = pushes.map(({ type }) => type).filter((type) => type !== 'job_nodes');
   const rest = types.slice(types.findIndex((type) => type !== 'job_snapshot'));
   const isSure = (type: JobPush['type']): boolean => !isMomentary(name) || isTerminal(type);
   const startIsSure = !isMomentary(name) || ends.status === 'completed';
@@ -288,6 +289,8 @@ test('no function had anything to warn of, and the monitors warned of what happe
     expect(functions.length).toBeGreaterThan(cases.length);
     expect(troublesIn(functions)).toEqual([]);
     const [failed, disconnected] = ['monitor.jobFailed', 'monitor.disconnected'];
-    expect(troublesIn(monitors)).toEqual([failed, failed, disconnected, disconnected]);
+    // The recorded server made previews of 38 KB, which are told of once and left out.
+    const told = troublesIn(monitors).filter((code) => code !== 'monitor.previewTooLarge');
+    expect(told).toEqual([failed, failed, disconnected, disconnected]);
   }
 });

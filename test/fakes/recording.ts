@@ -232,10 +232,23 @@ export const historyAt = (recording: Recording, promptId: string, ms: number): J
   return ended?.entry === undefined ? {} : { [promptId]: ended.entry };
 };
 
+/** Classes of the recorded prompts, as what takes and gives anything: the recorded list lacks the probes' own. */
+const recordedClasses = (): Json => {
+  const workflows = RECORDING_NAMES.flatMap((name) =>
+    readRecording(name).prompts.map(({ workflow }) => workflow),
+  );
+  const classes = workflows.flatMap((workflow) =>
+    Object.values(asObject(workflow)).map((node) => asObject(node)['class_type']),
+  );
+  const anything = { input: {}, output: ['*', '*', '*', '*'], output_node: true };
+  return Object.fromEntries(classes.flatMap((name) => (typeof name === 'string' ? [[name, anything]] : [])));
+};
+
 /** `GET /object_info` of the recorded server. */
 export const recordedObjectInfo = (): unknown => {
   const answer: unknown = JSON.parse(readFileSync(`${FOLDER}object-info.json`, 'utf8'));
-  return 'response' in asObject(answer) ? asObject(answer)['response'] : answer;
+  const recorded = 'response' in asObject(answer) ? asObject(answer)['response'] : answer;
+  return { ...recordedClasses(), ...asObject(recorded) };
 };
 
 /** `GET /system_stats` of the recorded server. */
