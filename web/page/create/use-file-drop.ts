@@ -23,10 +23,13 @@ export const useFileDrop = (onFile: (file: File) => void): boolean => {
       event.preventDefault();
       onFile(file);
     };
+    // Both: where the page moves under the pointer, a drop may follow the entering of an element at once.
+    window.addEventListener('dragenter', over);
     window.addEventListener('dragover', over);
     window.addEventListener('dragleave', leave);
     window.addEventListener('drop', drop);
     return () => {
+      window.removeEventListener('dragenter', over);
       window.removeEventListener('dragover', over);
       window.removeEventListener('dragleave', leave);
       window.removeEventListener('drop', drop);
