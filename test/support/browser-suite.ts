@@ -117,6 +117,10 @@ export const overflow = (page: Page): Promise<number> =>
 /** Waits until this is the chosen workflow of the form, by its text in the list. */
 export const chosen = async (page: Page, text: string): Promise<void> => {
   const selected = `document.querySelector('[data-testid="workflow"]')?.selectedOptions[0]?.text ?? ''`;
-  const isChosen = async (): Promise<boolean> => (await page.evaluate<string>(selected)) === text;
+  const isChosen = async (): Promise<boolean> => {
+    const problem = page.getByTestId('file-problem');
+    if ((await problem.count()) > 0) throw new Error(`it was refused: ${await problem.innerText()}`);
+    return (await page.evaluate<string>(selected)) === text;
+  };
   await waitUntil(isChosen, { what: `“${text}” in the form`, timeoutMs: WAIT_MS });
 };
