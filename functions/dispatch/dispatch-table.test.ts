@@ -1,6 +1,7 @@
 /** The dispatcher over the table itself: what the stores in memory promise must be so. */
 import { createFakeInstanceStore } from '../adapters/dynamodb/instance-store.fake.ts';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createDispatchTurns } from '../adapters/dynamodb/dispatch-turns.ts';
 import { createJobIndex } from '../adapters/dynamodb/job-index.ts';
 import { createJobStore } from '../adapters/dynamodb/job-store.ts';
 import { createQueueStore } from '../adapters/dynamodb/queue-store.ts';
@@ -31,6 +32,7 @@ const setUp = () => {
     jobs: createJobStore(options),
     subscriptions: createSubscriptionStore(options),
     queue: createQueueStore({ ...options, ids: world.deps.ids }),
+    turns: createDispatchTurns(options),
     shares: createShareStore(options),
     workers: createWorkerStore(options),
     index: createJobIndex(options),

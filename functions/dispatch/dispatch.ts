@@ -112,8 +112,8 @@ const isSchedule = (input: unknown): boolean =>
 
 /** Every wake-up serves the queue; the schedule sweeps first. */
 export const createDispatchHandler = (deps: WakeUpDependencies): LambdaHandler => {
-  const report = (trigger: string, { dispatched, idleWorkers, freeSlots }: DispatchReport): void => {
-    deps.logger.info('dispatch.pass', { trigger, dispatched, idleWorkers, freeSlots });
+  const report = (trigger: string, done: DispatchReport): void => {
+    deps.logger.info('dispatch.pass', { trigger, ...done });
   };
   const onEvent = eventHandler({
     accepts: DISPATCH_EVENTS,

@@ -3,6 +3,7 @@ import { ENV } from '../../shared-types/index.ts';
 import { createRemoteFiles } from '../adapters/http/remote-files.ts';
 import { createCatalogueStore } from '../adapters/s3/catalogue-store.ts';
 import { createUploadStore } from '../adapters/s3/upload-store.ts';
+import { createDispatchTurns } from '../adapters/dynamodb/dispatch-turns.ts';
 import { createInstanceStore } from '../adapters/dynamodb/instance-store.ts';
 import { createJobIndex } from '../adapters/dynamodb/job-index.ts';
 import { createProfileStore } from '../adapters/dynamodb/profile-store.ts';
@@ -47,6 +48,7 @@ const wire = (): WakeUpDependencies => {
     ...wired,
     index: createJobIndex(wired),
     profiles: createProfileStore(wired),
+    turns: createDispatchTurns(wired),
     shares: createShareStore(wired),
     queue: createQueueStore({ ...wired, ids: systemIds }),
     workers: createWorkerStore(wired),

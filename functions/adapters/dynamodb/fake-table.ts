@@ -1,4 +1,5 @@
 /** All stores in memory, sharing state as they share the table, with calls that fail on demand. */
+import type { DispatchTurns } from '../../core/dispatch/turns.ts';
 import type { ProfileStore } from '../../core/estimate/ports.ts';
 import type { Job } from '../../core/job.ts';
 import type {
@@ -18,6 +19,7 @@ import type {
 import { createFaults, type Faults } from '../../core/test-support/faults.ts';
 import type { IdempotencyStore } from '../../core/submission/ports.ts';
 import type { Worker } from '../../core/worker.ts';
+import { createFakeDispatchTurns } from './dispatch-turns.fake.ts';
 import { createFakeConnectionStore } from './connection-store.fake.ts';
 import { createFakeIdempotencyStore, type FakeIdempotencyStore } from './idempotency-store.fake.ts';
 import { createFakeJobIndex } from './job-index.fake.ts';
@@ -39,6 +41,7 @@ export interface FakeTable {
   readonly index: JobIndex;
   readonly queue: QueueStore;
   readonly shares: ShareStore;
+  readonly turns: DispatchTurns;
   readonly workers: WorkerStore;
   readonly timeline: TimelineStore;
   readonly instances: FakeInstanceStore;
@@ -75,6 +78,7 @@ export const createFakeTable = (clock: Clock, faults: Faults = createFaults()): 
     index: faults.wrap('index', createFakeJobIndex({ jobs })),
     queue: faults.wrap<QueueStore>('queue', queue),
     shares: faults.wrap<ShareStore>('shares', shares),
+    turns: faults.wrap('turns', createFakeDispatchTurns({ clock })),
     workers: faults.wrap<WorkerStore>('workers', workers),
     timeline: faults.wrap<TimelineStore>('timeline', timeline),
     instances: createFakeInstanceStore({ clock }),

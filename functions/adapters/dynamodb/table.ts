@@ -11,6 +11,7 @@
  * | pending job | `QUEUE#<userId>` | `<rank>#<queuedAt>#<jobId>` |
  * | share of a user | `SHARES` | `<userId>` |
  * | settings of the queue | `SHARES` | `#settings` |
+ * | turn of the dispatcher | `DISPATCH` | `TURN` |
  * | worker | `WORKERS` | `<workerId>` |
  * | instance of a provider | `INSTANCES` | `<pool>#<workerId>` |
  * | connection | `CONNECTION#<connectionId>` | `CONNECTION` |

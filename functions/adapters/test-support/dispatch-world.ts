@@ -1,6 +1,7 @@
 /** Everything a dispatcher touches, in memory: jobs come in by the real submission, workers by the real registry. */
 import { createChokes } from '../../core/dispatch/chokes.ts';
 import type { DispatchDependencies, DispatchLimits } from '../../core/dispatch/ports.ts';
+import type { DispatchTurns } from '../../core/dispatch/turns.ts';
 import type { Job, JobNeeds } from '../../core/job.ts';
 import type { JobFile, QueueEntry } from '../../core/ports.ts';
 import { acceptTask } from '../../core/submission/accept-task.ts';
@@ -33,6 +34,13 @@ export interface JobWish {
   readonly files?: readonly JobFile[];
   readonly workflowText?: string;
 }
+
+/** Turns that everybody has at once, as after leases that ran out: nothing but the claims keeps dispatchers apart. */
+export const everybodysTurn: DispatchTurns = {
+  take: async (holder) => ({ holder, wakeUps: 1 }),
+  end: async () => true,
+  abandon: async () => undefined,
+};
 
 /** By default a worker holds what it runs and nothing behind it, and one user may have all workers. */
 export const createDispatchWorld = (wanted: Partial<DispatchLimits> = {}) => {

@@ -5,7 +5,7 @@ import { pushToFollowers } from '../followers.ts';
 import { isActive } from '../job-guards.ts';
 import { snapshotOf } from '../job-snapshot.ts';
 import type { Job, JobFailure } from '../job.ts';
-import type { PromptSubmission, QueueEntry } from '../ports.ts';
+import type { PromptSubmission } from '../ports.ts';
 import { settleFailure } from '../settle-failure.ts';
 import { taskEventBase } from '../task-event.ts';
 import type { Worker } from '../worker.ts';
@@ -16,13 +16,10 @@ import { avoidWorker, putBack } from './put-back.ts';
 import type { SubmitOutcome } from './submit-prompt.ts';
 
 /**
- * What became of one pair. `jobGone`: another dispatcher took it, or it ended; `jobFailed`: it is settled; both leave
- * the slot free. `workerUnusable`: the job is settled and the worker avoided. `putBack`: the worker is avoided, and
- * the job waits under a new entry.
+ * What became of one pair. `dispatched`: ComfyUI has the prompt. `over`: it has not, and slot or job are free again:
+ * the attempt ended meanwhile, it failed, or the job waits again.
  */
-export type Assigned =
-  | { readonly kind: 'dispatched' | 'jobGone' | 'jobFailed' | 'workerUnusable' }
-  | { readonly kind: 'putBack'; readonly entry: QueueEntry };
+export type Delivered = 'dispatched' | 'over';
 
 /** Attempts that may end in a refused connection at no cost; events count attempts up to 1,000 only. */
 export const MAX_FREE_ATTEMPTS = 900;
@@ -61,10 +58,10 @@ const giveUp = async (
   worker: Worker,
   message: string,
   deps: DispatchDependencies,
-): Promise<Assigned> => {
+): Promise<Delivered> => {
   await avoidWorker(worker, deps);
   await fail(job, worker, { reason: 'dispatchFailed', message }, deps);
-  return { kind: 'workerUnusable' };
+  return 'over';
 };
 
 const tryElsewhere = async (
@@ -72,17 +69,17 @@ const tryElsewhere = async (
   worker: Worker,
   message: string,
   deps: DispatchDependencies,
-): Promise<Assigned> => {
+): Promise<Delivered> => {
   if (job.attempt >= MAX_FREE_ATTEMPTS) return giveUp(job, worker, message, deps);
-  const entry = await putBack(job, worker, deps);
-  return entry === undefined ? { kind: 'workerUnusable' } : { kind: 'putBack', entry };
+  await putBack(job, worker, deps);
+  return 'over';
 };
 
 /** The attempt ended while its prompt was on the way: whoever ended it could not know of the prompt. */
-const endLeftover = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<Assigned> => {
+const endLeftover = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<Delivered> => {
   await deps.comfyUi.endPrompt(worker.endpoint, job.promptId ?? '');
   await giveBack(worker.workerId, job, job.attempt, deps);
-  return { kind: 'jobGone' };
+  return 'over';
 };
 
 /**
@@ -93,7 +90,7 @@ const endIfUnwanted = async (
   job: Job,
   worker: Worker,
   deps: DispatchDependencies,
-): Promise<Assigned | undefined> => {
+): Promise<Delivered | undefined> => {
   try {
     const fresh = await deps.jobs.get(job.jobId);
     const isOurs = fresh?.attempt === job.attempt && fresh.promptId === job.promptId;
@@ -111,12 +108,12 @@ const accept = async (
   worker: Worker,
   droppedNodes: readonly string[],
   deps: DispatchDependencies,
-): Promise<Assigned> => {
+): Promise<Delivered> => {
   deps.chokes.took(worker.workerId);
   const nodes = droppedNodes.slice(0, 20);
   if (nodes.length > 0) deps.logger.warn('dispatch.outputs-dropped', { jobId: job.jobId, nodes });
   await announce(job, deps);
-  return (await endIfUnwanted(job, worker, deps)) ?? { kind: 'dispatched' };
+  return (await endIfUnwanted(job, worker, deps)) ?? 'dispatched';
 };
 
 const rejectionOf = ({ message, nodeId, nodeType }: Extract<PromptSubmission, { kind: 'rejected' }>) => ({
@@ -135,11 +132,11 @@ const reject = async (
   rejection: Extract<PromptSubmission, { kind: 'rejected' }>,
   pool: WorkerPool,
   deps: DispatchDependencies,
-): Promise<Assigned> => {
+): Promise<Delivered> => {
   if (worker.catalogueHash === null && pool.isKnownToRunElsewhere(job.needs, worker.workerId))
     return tryElsewhere(job, worker, rejection.message, deps);
   await fail(job, worker, { reason: 'badWorkflow', ...rejectionOf(rejection) }, deps);
-  return { kind: 'jobFailed' };
+  return 'over';
 };
 
 /** The worker is not avoided at once: one workflow would sideline every worker that it is tried on. */
@@ -148,19 +145,20 @@ const choke = async (
   worker: Worker,
   message: string,
   deps: DispatchDependencies,
-): Promise<Assigned> => {
+): Promise<Delivered> => {
   if (deps.chokes.choked(worker.workerId, job.jobId)) return giveUp(job, worker, message, deps);
   await fail(job, worker, { reason: 'dispatchFailed', message }, deps);
-  return { kind: 'jobFailed' };
+  return 'over';
 };
 
+/** Settles what the outcome says. */
 export const concludeSubmission = async (
   job: Job,
   worker: Worker,
   outcome: SubmitOutcome,
   pool: WorkerPool,
   deps: DispatchDependencies,
-): Promise<Assigned> => {
+): Promise<Delivered> => {
   switch (outcome.kind) {
     case 'accepted':
       return accept(job, worker, outcome.droppedNodes, deps);
@@ -170,7 +168,7 @@ export const concludeSubmission = async (
       return choke(job, worker, outcome.message, deps);
     case 'sourceUnavailable':
       await fail(job, worker, { reason: 'dispatchFailed', message: outcome.message }, deps);
-      return { kind: 'jobFailed' };
+      return 'over';
     case 'unknown':
       return giveUp(job, worker, outcome.message, deps);
     case 'unreachable':

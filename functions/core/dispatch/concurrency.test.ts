@@ -1,11 +1,21 @@
 /** Many dispatchers at once, in any interleaving of their calls. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createDispatchWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
+import {
+  createDispatchWorld as createWorld,
+  everybodysTurn,
+  type DispatchWorld,
+} from '../../adapters/test-support/dispatch-world.ts';
+import type { DispatchLimits } from './ports.ts';
 import { statusOf } from '../worker.ts';
 import { interleave } from '../test-support/interleave.ts';
 import { dispatchPending } from './dispatch.ts';
 import { sweep } from './sweep.ts';
+
+const createDispatchWorld = (limits: Partial<DispatchLimits> = {}): DispatchWorld => {
+  const world = createWorld(limits);
+  return { ...world, deps: { ...world.deps, turns: everybodysTurn } };
+};
 
 const DISPATCHERS = 10;
 

@@ -134,7 +134,12 @@ describe('who is passed over', () => {
     expect(world.table.allShares()[0]?.waitingStamp).toBeNull();
     const before = world.faults.calls.length;
     await dispatchPending(world.deps);
-    expect(world.faults.calls.slice(before)).toEqual(['workers.list', 'shares.list']);
+    expect(world.faults.calls.slice(before)).toEqual([
+      'turns.take',
+      'workers.list',
+      'shares.list',
+      'turns.end',
+    ]);
     expect(world.job(jobId).status).toBe('completed');
     const next = await world.addJob();
     await dispatchPending(world.deps);

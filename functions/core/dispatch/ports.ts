@@ -13,6 +13,7 @@ import type {
 import type { ProfileStore } from '../estimate/ports.ts';
 import type { SettleDependencies } from '../settle-failure.ts';
 import type { Chokes } from './chokes.ts';
+import type { DispatchTurns } from './turns.ts';
 
 export interface DispatchLimits {
   /** Prompts that wait in a worker's ComfyUI behind the one that runs, 0–8. */
@@ -23,6 +24,7 @@ export interface DispatchLimits {
 
 export interface DispatchDependencies extends SettleDependencies {
   readonly index: JobIndex;
+  readonly turns: DispatchTurns;
   readonly shares: ShareStore;
   readonly workers: WorkerStore;
   readonly workflows: WorkflowStore;

@@ -1,7 +1,6 @@
 /** Nothing was queued in ComfyUI: the job waits again, and no retry of the user's is spent on it. */
 import { cancelPending } from '../cancel-pending.ts';
 import type { Job } from '../job.ts';
-import type { QueueEntry } from '../ports.ts';
 import { entryOf } from '../queue-entry.ts';
 import { requeuedAt } from '../requeued-at.ts';
 import { activeGuard } from '../job-guards.ts';
@@ -16,14 +15,9 @@ export const avoidWorker = ({ workerId }: Worker, deps: DispatchDependencies): P
   deps.workers.avoid(workerId, new Date(deps.clock.now() + AVOID_MS).toISOString());
 
 /**
- * Answers the entry under which the job waits again, or undefined when it was cancelled meanwhile. The entry is
- * written first: a crash in between leaves an entry that is cleaned up, and an assigned job that the sweep heals.
+ * The job waits again, unless it was cancelled meanwhile. The entry is written first: a crash in between leaves an entry that is cleaned up, and an assigned job that the sweep heals.
  */
-export const putBack = async (
-  job: Job,
-  worker: Worker,
-  deps: DispatchDependencies,
-): Promise<QueueEntry | undefined> => {
+export const putBack = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
   const entry = entryOf(job, requeuedAt(job, deps.clock.now()));
   await deps.queue.put(entry);
   const updated = await deps.jobs.update({
@@ -41,7 +35,6 @@ export const putBack = async (
   });
   await avoidWorker(worker, deps);
   await giveBack(worker.workerId, job, job.attempt, deps);
-  if (updated.kind === 'refused' || updated.job.cancelRequestedAt === null) return entry;
-  await cancelPending(updated.job, deps);
-  return undefined;
+  if (updated.kind === 'applied' && updated.job.cancelRequestedAt !== null)
+    await cancelPending(updated.job, deps);
 };

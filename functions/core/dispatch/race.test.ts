@@ -1,7 +1,12 @@
 /** Fifty dispatchers race for twenty workers and the tasks of several users. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createDispatchWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
+import {
+  createDispatchWorld as createWorld,
+  everybodysTurn,
+  type DispatchWorld,
+} from '../../adapters/test-support/dispatch-world.ts';
+import type { DispatchLimits } from './ports.ts';
 import { cancelJob } from '../cancel-job.ts';
 import type { ComfyUi } from '../ports.ts';
 import { createPicker, interleave } from '../test-support/interleave.ts';
@@ -9,6 +14,11 @@ import type { Submitted } from '../test-support/scripted-comfyui.ts';
 import { isTerminal } from '../job.ts';
 import { dispatchPending } from './dispatch.ts';
 import { sweep } from './sweep.ts';
+
+const createDispatchWorld = (limits: Partial<DispatchLimits> = {}): DispatchWorld => {
+  const world = createWorld(limits);
+  return { ...world, deps: { ...world.deps, turns: everybodysTurn } };
+};
 
 const DISPATCHERS = 50;
 const WORKERS = 20;
