@@ -12,6 +12,7 @@ import { atLeast } from './support.ts';
 
 const program = new Command('calls-per-job')
   .description('AWS calls, their bytes and function invocations per job.')
+  .option('--by-function', 'who made the calls, too')
   .option('--jobs <n>', 'jobs to run', atLeast(1), 20)
   .option('--steps <n>', 'sampling steps of each job', atLeast(1), 20)
   .option('--step-delay-ms <n>', 'time of one step', atLeast(0), 100)
@@ -20,7 +21,8 @@ const {
   jobs: JOBS,
   steps,
   stepDelayMs,
-} = program.opts<{ jobs: number; steps: number; stepDelayMs: number }>();
+  byFunction,
+} = program.opts<{ jobs: number; steps: number; stepDelayMs: number; byFunction?: true }>();
 
 /** Submits and waits on the socket, as a browser does: polling would be counted with the job. */
 const runOne = async (demo: Demo, socket: WebSocket, seed: number): Promise<void> => {
@@ -61,6 +63,13 @@ try {
     console.log(
       `| ${service} | ${operation} | ${calls.toFixed(2)} | ${sent.toFixed(0)} | ${received.toFixed(0)} |`,
     );
+  }
+  if (byFunction) {
+    console.log('\n| caller | service | operation | calls per job |');
+    console.log('| --- | --- | --- | --- |');
+    const byCaller = demo.aws.callsByCaller().toSorted((a, b) => (a.caller < b.caller ? -1 : 1));
+    for (const { caller, service, operation, count } of byCaller)
+      console.log(`| ${caller} | ${service} | ${operation} | ${(count / JOBS).toFixed(2)} |`);
   }
 } finally {
   socket.close();

@@ -7,7 +7,7 @@ import type { AwsPlace, Log } from './contract.ts';
 import { lockDataDirectory } from './data-lock.ts';
 import { DynamoDbService } from './dynamodb/dynamodb-service.ts';
 import { EventBridgeService } from './eventbridge/event-bridge-service.ts';
-import type { CallCount } from './front-door/call-counter.ts';
+import type { CallCount, CallerCount } from './front-door/call-counter.ts';
 import { Chaos } from './front-door/chaos.ts';
 import type { ChaosOptions } from './front-door/chaos.ts';
 import { FrontDoor } from './front-door/front-door.ts';
@@ -53,6 +53,8 @@ export interface EmbeddedAws {
   resources(): readonly DeployedResource[];
   /** Every AWS call since the start or the last reset. */
   calls(): readonly CallCount[];
+  /** The same, by who called: a function's name, or nothing for others. */
+  callsByCaller(): readonly CallerCount[];
   resetCalls(): void;
   /** The newest lines that a function printed, by its name. Throws when there is no such function. */
   functionLogs(functionName: string): readonly string[];
@@ -115,6 +117,7 @@ async function start(
     outputs,
     resources: () => resources,
     calls: () => frontDoor.calls(),
+    callsByCaller: () => frontDoor.callsByCaller(),
     resetCalls: () => frontDoor.resetCalls(),
     functionLogs: (functionName) => lambda.logs(functionName),
     reloadFunctions: () => lambda.reload(),

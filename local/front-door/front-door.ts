@@ -6,7 +6,7 @@ import { Writable } from 'node:stream';
 import type { AwsService, Log } from '../contract.ts';
 import { EmbeddedAwsError } from '../contract.ts';
 import { CallCounter } from './call-counter.ts';
-import type { CallCount } from './call-counter.ts';
+import type { CallCount, CallerCount } from './call-counter.ts';
 import type { Chaos } from './chaos.ts';
 import { answerError, internalFailure, throttling } from './error-answer.ts';
 import { operationOfRequest, serviceOfRequest } from './service-of-request.ts';
@@ -59,6 +59,11 @@ export class FrontDoor {
   /** Every call since the last reset. */
   calls(): readonly CallCount[] {
     return this.#counter.snapshot();
+  }
+
+  /** The same, by who called. */
+  callsByCaller(): readonly CallerCount[] {
+    return this.#counter.byCaller();
   }
 
   resetCalls(): void {

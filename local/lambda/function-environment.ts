@@ -21,6 +21,8 @@ export function functionEnvironment(
     AWS_EC2_METADATA_DISABLED: 'true',
     // It would warn of this machine's Node at every cold start; the function is deployed to its own runtime.
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+    // Whose call it is, where calls are counted.
+    AWS_SDK_UA_APP_ID: definition.name.slice(0, 50),
     ...definition.environment,
     AWS_ACCESS_KEY_ID: 'LOCALACCESSKEY',
     AWS_SECRET_ACCESS_KEY: 'local-secret-key',
