@@ -57,7 +57,7 @@ export class LambdaService implements AwsService, FunctionInvoker {
   readonly providers: ResourceProviders;
   readonly #options: LambdaOptions;
   readonly #functions = new Map<string, FunctionState>();
-  readonly #pool: ThreadPool;
+  readonly #pool: ThreadPool<FunctionThread>;
   readonly #delivery: AsyncDelivery;
   readonly #code: CodeStore;
   readonly #pollers: QueuePoller[] = [];

@@ -1,12 +1,23 @@
 import type { FunctionDefinition } from './function-definition.ts';
-import type { FunctionThread } from './function-thread.ts';
 
-interface Waiter {
+/** What the pool has to know of a thread. */
+export interface PooledThread {
+  readonly functionName: string;
+  /** False once it must not be used again. */
+  readonly usable: boolean;
+  stop(): Promise<void>;
+}
+
+interface Waiter<T> {
   readonly definition: FunctionDefinition;
-  /** Until then a busy thread of the same function is waited for. */
-  readonly patientUntil: number;
-  readonly take: (thread: FunctionThread) => void;
+  readonly since: number;
+  readonly take: (thread: T) => void;
   readonly refuse: (error: Error) => void;
+}
+
+interface IdleThread<T> {
+  readonly thread: T;
+  readonly since: number;
 }
 
 /**
@@ -14,39 +25,45 @@ interface Waiter {
  * So a call first waits this long for a thread of its function that is busy.
  */
 const PATIENCE_MS = 400;
+/**
+ * At the cap a thread makes room only once it has been idle for so long, or for a function that has none at all: when
+ * more is asked for than the machine can do, threads that replaced each other would be all that it does.
+ */
+const SPARE_MS = 1000;
+/** So long a function without a thread lets the calls of others have the threads that are warm for them. */
+const STARVED_MS = 1000;
 
 /**
  * Threads of all functions together. A warm thread of the function is used again; otherwise one is started, for which
  * the thread of another function that idles longest makes room; at the cap the caller waits its turn.
  */
-export class ThreadPool {
+export class ThreadPool<T extends PooledThread> {
   readonly #cap: number;
-  readonly #start: (definition: FunctionDefinition) => FunctionThread;
+  readonly #start: (definition: FunctionDefinition) => T;
   /** Idle threads, the longest idle first. */
-  #idle: FunctionThread[] = [];
-  #waiters: Waiter[] = [];
-  readonly #busy = new Set<FunctionThread>();
-  readonly #stale = new WeakSet<FunctionThread>();
+  #idle: IdleThread<T>[] = [];
+  #waiters: Waiter<T>[] = [];
+  readonly #busy = new Set<T>();
+  readonly #stale = new WeakSet<T>();
   #closed = false;
   #patience: NodeJS.Timeout | undefined;
 
-  constructor(cap: number, start: (definition: FunctionDefinition) => FunctionThread) {
+  constructor(cap: number, start: (definition: FunctionDefinition) => T) {
     this.#cap = cap;
     this.#start = start;
   }
 
   /** A thread for one invocation; hand it back with `release`. Rejects when the pool closes first. */
-  acquire(definition: FunctionDefinition): Promise<FunctionThread> {
+  acquire(definition: FunctionDefinition): Promise<T> {
     return new Promise((resolve, reject) => {
-      const patientUntil = performance.now() + PATIENCE_MS;
-      this.#waiters.push({ definition, patientUntil, take: resolve, refuse: reject });
+      this.#waiters.push({ definition, since: performance.now(), take: resolve, refuse: reject });
       this.#serve();
     });
   }
 
-  release(thread: FunctionThread): void {
+  release(thread: T): void {
     this.#busy.delete(thread);
-    if (thread.usable && !this.#stale.has(thread)) this.#idle.push(thread);
+    if (thread.usable && !this.#stale.has(thread)) this.#idle.push({ thread, since: performance.now() });
     else void thread.stop();
     this.#serve();
   }
@@ -54,7 +71,7 @@ export class ThreadPool {
   /** From now on new invocations load the code again. */
   retire(): void {
     for (const thread of this.#busy) this.#stale.add(thread);
-    for (const thread of this.#idle) void thread.stop();
+    for (const { thread } of this.#idle) void thread.stop();
     this.#idle = [];
   }
 
@@ -62,48 +79,76 @@ export class ThreadPool {
     this.#closed = true;
     clearTimeout(this.#patience);
     for (const { refuse } of this.#waiters.splice(0)) refuse(new Error('The embedded Lambda is closing'));
-    const threads = [...this.#idle, ...this.#busy];
+    const threads = [...this.#idle.map(({ thread }) => thread), ...this.#busy];
     this.#idle = [];
     await Promise.all(threads.map((thread) => thread.stop()));
   }
 
   #serve(): void {
-    const stillWaiting: Waiter[] = [];
-    for (const waiter of this.#waiters) {
-      const thread = this.#closed ? undefined : this.#threadFor(waiter);
-      if (!thread) stillWaiting.push(waiter);
-      else {
-        this.#busy.add(thread);
-        waiter.take(thread);
-      }
-    }
-    this.#waiters = stillWaiting;
-    this.#serveWhenPatienceEnds();
-    if (this.#closed)
+    if (this.#closed) {
       for (const { refuse } of this.#waiters.splice(0)) refuse(new Error('The embedded Lambda is closed'));
+      return;
+    }
+    this.#idle = this.#idle.filter(({ thread }) => thread.usable);
+    this.#serveBy((waiter) => (this.#isStarved(waiter) ? this.#started(waiter) : undefined));
+    this.#serveBy((waiter) => this.#warm(waiter));
+    this.#serveBy((waiter) => this.#started(waiter));
+    this.#serveAgainLater();
   }
 
-  #serveWhenPatienceEnds(): void {
+  /** Serves every waiter for whom there is a thread, in the order in which they came. */
+  #serveBy(threadFor: (waiter: Waiter<T>) => T | undefined): void {
+    this.#waiters = this.#waiters.filter((waiter) => {
+      const thread = threadFor(waiter);
+      if (thread === undefined) return true;
+      this.#busy.add(thread);
+      waiter.take(thread);
+      return false;
+    });
+  }
+
+  /** What is decided by time is decided again when the next of these times has come. */
+  #serveAgainLater(): void {
     clearTimeout(this.#patience);
     const now = performance.now();
-    const ends = this.#waiters.map(({ patientUntil }) => patientUntil).filter((until) => until > now);
-    if (ends.length > 0) this.#patience = setTimeout(() => this.#serve(), Math.min(...ends) - now + 1);
+    const times = [
+      ...this.#waiters.flatMap(({ since }) => [since + PATIENCE_MS, since + STARVED_MS]),
+      ...this.#idle.map(({ since }) => since + SPARE_MS),
+    ].filter((time) => time > now);
+    if (this.#waiters.length > 0 && times.length > 0)
+      this.#patience = setTimeout(() => this.#serve(), Math.min(...times) - now + 1);
   }
 
-  #isBusy({ name }: FunctionDefinition): boolean {
+  #warm({ definition }: Waiter<T>): T | undefined {
+    const at = this.#idle.findLastIndex(({ thread }) => thread.functionName === definition.name);
+    return at < 0 ? undefined : this.#idle.splice(at, 1)[0]?.thread;
+  }
+
+  #isBusy({ definition: { name } }: Waiter<T>): boolean {
     return [...this.#busy].some((thread) => thread.functionName === name);
   }
 
-  #threadFor({ definition, patientUntil }: Waiter): FunctionThread | undefined {
-    this.#idle = this.#idle.filter((thread) => thread.usable);
-    const warm = this.#idle.findLastIndex((thread) => thread.functionName === definition.name);
-    if (warm >= 0) return this.#idle.splice(warm, 1)[0];
-    if (patientUntil > performance.now() && this.#isBusy(definition)) return undefined;
-    if (this.#busy.size + this.#idle.length >= this.#cap) {
-      const evicted = this.#idle.shift();
-      if (!evicted) return undefined;
-      void evicted.stop();
-    }
-    return this.#start(definition);
+  #isStarved(waiter: Waiter<T>): boolean {
+    const hasThread =
+      this.#isBusy(waiter) || this.#idle.some(({ thread }) => thread.functionName === waiter.definition.name);
+    return !hasThread && performance.now() - waiter.since > STARVED_MS;
+  }
+
+  #started(waiter: Waiter<T>): T | undefined {
+    const now = performance.now();
+    const isBusy = this.#isBusy(waiter);
+    if (isBusy && now - waiter.since < PATIENCE_MS) return undefined;
+    if (this.#busy.size + this.#idle.length >= this.#cap && !this.#makeRoom(isBusy ? now - SPARE_MS : now))
+      return undefined;
+    return this.#start(waiter.definition);
+  }
+
+  /** Ends the thread that idles longest, if it has been idle since `idleSince` or before. */
+  #makeRoom(idleSince: number): boolean {
+    const [longest] = this.#idle;
+    if (longest === undefined || longest.since > idleSince) return false;
+    this.#idle.shift();
+    void longest.thread.stop();
+    return true;
   }
 }
