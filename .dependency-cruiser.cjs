@@ -51,7 +51,13 @@ module.exports = {
     only(
       'lib-knows-names-only',
       '^lib/',
-      ['^lib/', '^shared-types/', packages('aws-cdk-lib', 'constructs', 'cdk-nag', 'zod')],
+      [
+        '^lib/',
+        '^shared-types/',
+        // What a stage says of its pools is checked by the rules of those who read it: one rule, written once.
+        '^functions/core/scaling/reached-providers\\.ts$',
+        packages('aws-cdk-lib', 'constructs', 'cdk-nag', 'zod'),
+      ],
       'Stacks take function entries by path, never by import.',
     ),
     only(

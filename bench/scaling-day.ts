@@ -72,6 +72,7 @@ const poolOf = (options: Options, overrides: Readonly<Record<string, unknown>>) 
     max: options.max,
     targetWaitSeconds: options.targetWait,
     maxLaunchesPerPass: 4,
+    budgetUsdPerDay: null,
     ...overrides,
   };
   const [parsed] = requirePools(JSON.stringify([pool]));

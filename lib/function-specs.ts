@@ -37,6 +37,8 @@ export interface FunctionSpec {
   readonly readsProviderSecret?: true;
   /** May run, see and stop tasks of ECS, where a pool of the stage is of it. */
   readonly launchesWorkers?: true;
+  /** May see and stop tasks of ECS, in every cluster that a pool or `workerProviders` names. */
+  readonly endsWorkers?: true;
   /** Whole minutes from one scheduled call to the next. */
   readonly everyMinutes?: number;
   /** May publish on the bus, as `comfyui.pipeline` and nobody else. */
@@ -160,10 +162,10 @@ const scheduledFunctions = {
     timeoutSeconds: 300,
     memoryMb: 256,
     // No table and no bus: leases end whatever else is down.
-    env: ['workerPools', 'providerSecretArn'],
+    env: ['workerPools', 'workerProviders', 'providerSecretArn'],
     tableActions: [],
     readsProviderSecret: true,
-    launchesWorkers: true,
+    endsWorkers: true,
     everyMinutes: 5,
   },
 } as const satisfies Readonly<Record<string, FunctionSpec>>;

@@ -74,6 +74,7 @@ export class PipelineStack extends Stack {
       uploadBucket: uploads.bucket,
       providerSecretArn: config.providerSecretArn,
       workerPools: config.workerPools,
+      workerProviders: config.workerProviders,
       bus: events.bus,
       liveApi,
     };
@@ -197,6 +198,7 @@ const environmentOf = (
   prefetchDepth: String(config.prefetchDepth),
   maxRunningPerUser: String(config.maxRunningPerUser),
   workerPools: JSON.stringify(config.workerPools),
+  workerProviders: JSON.stringify(config.workerProviders),
   providerSecretArn: config.providerSecretArn,
   previewFunctionName: config.previews ? functionNameOf('push-preview', config) : '',
   openAccess: String(config.auth.kind === 'none'),

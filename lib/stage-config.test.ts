@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { loadStageConfig, refuseOpenStage, StageConfigError, type StageInputs } from './stage-config.ts';
+import {
+  loadStageConfig,
+  refuseBadPools,
+  refuseOpenStage,
+  StageConfigError,
+  type StageInputs,
+} from './stage-config.ts';
 
 const nothing: StageInputs = {
   stage: undefined,
@@ -73,6 +79,38 @@ describe('the secret of the providers', () => {
     '*',
   ])('is refused as %j', (providerSecretArn) => {
     expect(refusalOf({ providerSecretArn }).code).toBe('stage.badSecret');
+  });
+});
+
+describe('the pools of workers', () => {
+  const entry = { provider: 'novita', image: 'comfyui:1', products: ['4090'], maxPricePerHour: 0.5 };
+  const refuse = (
+    pool: Readonly<Record<string, unknown>>,
+    workerProviders: readonly { provider: string }[],
+  ) =>
+    refuseBadPools({
+      stage: 'dev',
+      workerPools: [{ name: 'gpu', max: 2, providers: [entry], ...pool }],
+      workerProviders,
+    });
+
+  test('are those that the functions can read, at providers that the reaper goes on reaching', () => {
+    expect(() => refuse({}, [{ provider: 'novita' }])).not.toThrow();
+  });
+
+  test.each([
+    [{}, [], `stage "dev": workerPools[0].providers[0]: add { provider: 'novita' } to workerProviders`],
+    [{ max: -1 }, [{ provider: 'novita' }], 'stage "dev": workerPools[0].max: must be at least 0'],
+    [{ max: -1, min: -1 }, [{ provider: 'novita' }], '(and 1 more)'],
+    [
+      { providers: [{ ...entry, maxPricePerHour: 20 }] },
+      [{ provider: 'novita' }],
+      'workerPools[0].budgetUsdPerDay: is needed',
+    ],
+    [{}, [{ provider: 'acme' }], 'workerProviders[0].provider: must be one of docker, ecs, novita, runpod'],
+  ])('are refused in one line that names the field: %j %j', (pool, providers, line) => {
+    expect(() => refuse(pool, providers)).toThrow(line);
+    expect(() => refuse(pool, providers)).toThrow(expect.objectContaining({ code: 'stage.badPools' }));
   });
 });
 

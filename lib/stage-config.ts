@@ -1,4 +1,5 @@
 /** Everything in which stages differ. The stack reads nothing else: no env, no context, no stage name tests. */
+import { stageProblems } from '../functions/core/scaling/reached-providers.ts';
 import type { StageSettings } from './stage-settings.ts';
 import { dev } from './stages/dev.ts';
 import { local } from './stages/local.ts';
@@ -117,11 +118,30 @@ export const refuseOpenStage = ({ stage, auth }: Pick<StageConfig, 'stage' | 'au
 };
 
 /**
+ * The pools by the rules of the functions that read them: what is wrong shows here and not when they start.
+ * @throws StageConfigError that names the first field, and says how many more there are
+ */
+export const refuseBadPools = ({
+  stage,
+  workerPools,
+  workerProviders,
+}: Pick<StageConfig, 'stage' | 'workerPools' | 'workerProviders'>): void => {
+  const raw = { pools: JSON.stringify(workerPools), providers: JSON.stringify(workerProviders) };
+  const [first, ...others] = stageProblems(raw);
+  if (first === undefined) return;
+  const told = first.replace('WORKER_POOLS', 'workerPools').replace('WORKER_PROVIDERS', 'workerProviders');
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  throw new StageConfigError('stage.badPools', `stage "${stage}": ${told}${more}`);
+};
+
+/**
  * The checked configuration of a stage.
- * @throws StageConfigError for an unknown stage, and for a deployed one without issuer and audience
+ * @throws StageConfigError for an unknown stage, for a deployed one without issuer and audience, and for pools that do
+ * not read
  */
 export const loadStageConfig = (inputs: StageInputs): StageConfig => {
   const stage = stageName(inputs.stage);
+  refuseBadPools({ stage, ...settingsOf[stage] });
   return {
     ...settingsOf[stage],
     stage,

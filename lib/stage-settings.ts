@@ -30,6 +30,11 @@ export interface StageSettings {
   readonly maxRunningPerUser: number;
   /** The pools of workers that are scaled, as `functions/core/scaling` reads them; none by default. */
   readonly workerPools: readonly Readonly<Record<string, unknown>>[];
+  /**
+   * Every provider where instances of the stage are, or may be left: those of the pools, which synthesis asks for, and
+   * those of pools that are gone. One that is taken out is not reaped any more.
+   */
+  readonly workerProviders: readonly Readonly<Record<string, unknown>>[];
   /** Origins of pages that may call the API and read media; `*` for any, none for same-origin pages only. */
   readonly corsOrigins: readonly string[];
   readonly cdnScheme: 'http' | 'https';

@@ -30,6 +30,8 @@ export const ENV = {
   outboundAddressPolicy: 'OUTBOUND_ADDRESS_POLICY',
   /** JSON: the worker pools that are scaled; see `functions/core/scaling`. */
   workerPools: 'WORKER_POOLS',
+  /** JSON: the providers where instances of the stage may be, whether a pool names them still or not. */
+  workerProviders: 'WORKER_PROVIDERS',
   /** Secrets Manager secret with the keys of the providers; empty when no pool needs one. */
   providerSecretArn: 'PROVIDER_SECRET_ARN',
   /** Function that takes pictures while sampling, for monitors to invoke; empty where the stage has none. */

@@ -1,14 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import { App, Stack } from 'aws-cdk-lib/core';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { grantEcs } from './ecs-permissions.ts';
+import { grantEcsEnd, grantEcsLaunch } from './ecs-permissions.ts';
 
-const statementsFor = (pools: readonly Readonly<Record<string, unknown>>[]) => {
+type Named = readonly Readonly<Record<string, unknown>>[];
+
+const statementsFor = (workerPools: Named, workerProviders: Named = [], grant = grantEcsLaunch) => {
   const stack = new Stack(new App({ analyticsReporting: false }), 'Test', {
     env: { account: '123456789012', region: 'eu-west-1' },
   });
   const role = new iam.Role(stack, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
-  grantEcs(role, pools);
+  grant(role, { workerPools, workerProviders });
   const template = stack.node.root.node
     .findAll()
     .flatMap((node) => (node instanceof iam.CfnPolicy ? [node] : []));
@@ -44,13 +46,13 @@ describe('ECS', () => {
     expect(JSON.stringify(statementsFor([ecs]))).toContain('task-definition/comfyui:*');
     expect(statementsFor([ecs])).toMatchObject([
       {
+        Action: ['ecs:ListTasks', 'ecs:DescribeTasks', 'ecs:StopTask'],
+        Condition: { ArnEquals: expect.anything() },
+      },
+      {
         Action: 'ecs:RunTask',
         Condition: { ArnEquals: { 'ecs:cluster': [expect.anything()] } },
         Resource: [expect.anything(), expect.anything()],
-      },
-      {
-        Action: ['ecs:ListTasks', 'ecs:DescribeTasks', 'ecs:StopTask'],
-        Condition: { ArnEquals: expect.anything() },
       },
       { Action: 'ecs:TagResource', Condition: { StringEquals: { 'ecs:CreateAction': 'RunTask' } } },
       {
@@ -58,5 +60,16 @@ describe('ECS', () => {
         Condition: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
       },
     ]);
+  });
+
+  test('the reaper may stop tasks in the clusters of pools that are gone, and start none anywhere', () => {
+    const statements = statementsFor([ecs], [{ provider: 'ecs', cluster: 'old' }], grantEcsEnd);
+    expect(statements).toMatchObject([
+      {
+        Action: ['ecs:ListTasks', 'ecs:DescribeTasks', 'ecs:StopTask'],
+        Condition: { ArnEquals: { 'ecs:cluster': [expect.anything(), expect.anything()] } },
+      },
+    ]);
+    expect(JSON.stringify(statements)).toContain('cluster/old');
   });
 });

@@ -7,7 +7,7 @@ import { PIPELINE_SOURCE } from '../../shared-types/event-catalogue.ts';
 import { acknowledgeWildcard } from '../acknowledge.ts';
 import { functionSpecs } from '../function-specs.ts';
 import type { StageSettings } from '../stage-settings.ts';
-import { grantEcs } from './ecs-permissions.ts';
+import { grantEcsEnd, grantEcsLaunch } from './ecs-permissions.ts';
 import type { LiveApi } from './live-api.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
 
@@ -20,6 +20,7 @@ export interface PermissionTargets {
   /** Secrets Manager ARN of the providers' keys; empty when the stage has none. */
   readonly providerSecretArn: string;
   readonly workerPools: StageSettings['workerPools'];
+  readonly workerProviders: StageSettings['workerProviders'];
   readonly bus: EventBus;
   readonly liveApi: LiveApi;
 }
@@ -37,7 +38,8 @@ export const grantPermissions = (target: PipelineFunction, resources: Permission
   if (spec.readsProviderSecret && resources.providerSecretArn !== '') {
     allow(target, 'secretsmanager', ['GetSecretValue'], resources.providerSecretArn);
   }
-  if (spec.launchesWorkers) grantEcs(target.role, resources.workerPools);
+  if (spec.launchesWorkers) grantEcsLaunch(target.role, resources);
+  if (spec.endsWorkers) grantEcsEnd(target.role, resources);
   if (spec.publishes) grantPublish(target, resources.bus);
   if (spec.pushes) grantPush(target, resources.liveApi);
 };

@@ -21,6 +21,7 @@ export const dev: StageSettings = {
   prefetchDepth: 1,
   maxRunningPerUser: 20,
   workerPools: [],
+  workerProviders: [],
   // Pages under development; name others with -c corsOrigins=
   corsOrigins: ['http://localhost:3000', 'http://localhost:5173', 'http://localhost:8080'],
   cdnScheme: 'https',

@@ -21,6 +21,7 @@ export const local: StageSettings = {
   prefetchDepth: 1,
   maxRunningPerUser: 100,
   workerPools: [],
+  workerProviders: [],
   corsOrigins: ['*'],
   cdnScheme: 'http',
   throttle: undefined,

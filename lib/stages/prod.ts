@@ -21,6 +21,7 @@ export const prod: StageSettings = {
   prefetchDepth: 1,
   maxRunningPerUser: 20,
   workerPools: [],
+  workerProviders: [],
   // None until named with -c corsOrigins=
   corsOrigins: [],
   cdnScheme: 'https',

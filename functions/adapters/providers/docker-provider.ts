@@ -1,6 +1,6 @@
 /** Workers as containers of one machine with Docker, over its Engine API. */
 import type { Clock } from '../../core/ports.ts';
-import type { ListAnswer, ProviderInstance, WorkerProvider } from '../../core/providers/worker-provider.ts';
+import { isPoolOfStage, type ListAnswer, type WorkerProvider } from '../../core/providers/worker-provider.ts';
 import { systemClock } from '../system.ts';
 import { createDockerApi } from './docker-api.ts';
 import {
@@ -71,19 +71,20 @@ const createContext = (options: DockerProviderOptions): DockerLaunchContext => {
   return { api, pending, products, prices: new Map(prices), clock };
 };
 
-const listPool = async (
+/** @param label that of one pool, or of all */
+const listPools = async (
   { api, pending, prices }: DockerLaunchContext,
-  pool: string,
+  { label, isAsked }: { readonly label: string; readonly isAsked: (pool: string) => boolean },
   signal: AbortSignal,
 ): Promise<ListAnswer> => {
   // Before Docker is asked: what is created meanwhile is then told of twice, and not at all otherwise.
-  const waiting = pending.inPool(pool);
-  const listing = await api.list(`${POOL_LABEL}=${pool}`, signal);
+  const waiting = pending.inPools(isAsked);
+  const listing = await api.list(label, signal);
   if (listing.kind === 'absent') return { kind: 'unavailable', message: 'Docker has no list of containers' };
   if (listing.kind !== 'read') return listing;
   const listed = listing.value
-    .map((container) => instanceOf(seenListed(container), prices))
-    .filter((instance): instance is ProviderInstance => instance?.pool === pool);
+    .flatMap((container) => instanceOf(seenListed(container), prices) ?? [])
+    .filter(({ pool }) => isAsked(pool));
   const there = new Set(listed.map(({ instanceId }) => instanceId));
   return {
     kind: 'listed',
@@ -165,7 +166,14 @@ export const createDockerProvider = (options: DockerProviderOptions = {}): Worke
         if (looked.kind === 'absent' && waiting !== undefined) return { kind: 'found', instance: waiting };
         return looked.kind === 'foreign' ? { kind: 'absent' } : looked;
       }),
-    list: (pool) => run((_, signal) => listPool(context, pool, signal)),
+    list: (pool) => {
+      const asked = { label: `${POOL_LABEL}=${pool}`, isAsked: (found: string) => found === pool };
+      return run((_, signal) => listPools(context, asked, signal));
+    },
+    listStage: (stage) => {
+      const asked = { label: POOL_LABEL, isAsked: (found: string) => isPoolOfStage(stage, found) };
+      return run((_, signal) => listPools(context, asked, signal));
+    },
     terminate: (name) => ofName(name, terminate(name, stopSeconds)),
     logs: (name, lines) => ofName(name, logs(name, lines)),
     products: () => run(products),

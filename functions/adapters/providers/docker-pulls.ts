@@ -51,8 +51,8 @@ export const createPendingLaunches = (signal?: AbortSignal) => {
       return entry === undefined ? undefined : instanceOf(entry);
     },
     failureOf: (instanceId: string): string | undefined => waiting.get(instanceId)?.failure,
-    inPool: (pool: string): ProviderInstance[] =>
-      [...waiting.values()].map(instanceOf).filter((instance) => instance.pool === pool),
+    inPools: (isAsked: (pool: string) => boolean): ProviderInstance[] =>
+      [...waiting.values()].map(instanceOf).filter(({ pool }) => isAsked(pool)),
     /** The places that are taken by what still may run. */
     places: (): ReadonlyMap<string, string> =>
       new Map(

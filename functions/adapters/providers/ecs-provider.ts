@@ -10,14 +10,15 @@ import {
   type Task,
 } from '@aws-sdk/client-ecs';
 import type { Clock } from '../../core/ports.ts';
-import type {
-  GetAnswer,
-  LaunchAnswer,
-  LaunchRequest,
-  ProviderInstance,
-  ProviderRefusal,
-  TerminateAnswer,
-  WorkerProvider,
+import {
+  isPoolOfStage,
+  type GetAnswer,
+  type LaunchAnswer,
+  type LaunchRequest,
+  type ProviderInstance,
+  type ProviderRefusal,
+  type TerminateAnswer,
+  type WorkerProvider,
 } from '../../core/providers/worker-provider.ts';
 import { systemClock } from '../system.ts';
 import { conflictingTasks, failureRefusal, refusalFromError } from './ecs-errors.ts';
@@ -67,15 +68,27 @@ const describeTasks = async (
   return isList(tasks) && tasks.every(isTask) ? { kind: 'tasks', tasks } : doesNotRead('DescribeTasks');
 };
 
-/** Tasks of the pool that are wanted to run. ECS takes no other filter beside `startedBy`. */
-const listArns = async ({ client, options }: Context, pool: string, abortSignal: AbortSignal) => {
+/** What to look for: one pool, or, without `startedBy`, every task of the cluster. */
+interface Asked {
+  readonly startedBy?: string;
+  readonly isAsked: (pool: string) => boolean;
+}
+
+const ofPool = (pool: string): Asked => ({
+  startedBy: startedByOf(pool),
+  isAsked: (found) => found === pool,
+});
+const ofStage = (stage: string): Asked => ({ isAsked: (found) => isPoolOfStage(stage, found) });
+
+/** Tasks that are wanted to run. ECS takes no other filter beside `startedBy`, and no beginning of it. */
+const listArns = async ({ client, options }: Context, { startedBy }: Asked, abortSignal: AbortSignal) => {
   const arns: string[] = [];
   let nextToken: string | undefined;
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const { cluster } = options;
-    const startedBy = startedByOf(pool);
     const token = nextToken === undefined ? {} : { nextToken };
-    const command = new ListTasksCommand({ cluster, startedBy, maxResults: PAGE, ...token });
+    const by = startedBy === undefined ? {} : { startedBy };
+    const command = new ListTasksCommand({ cluster, ...by, maxResults: PAGE, ...token });
     const answer = await client.send(command, { abortSignal });
     if (!isList(answer.taskArns)) return undefined;
     arns.push(...answer.taskArns);
@@ -87,8 +100,8 @@ const listArns = async ({ client, options }: Context, pool: string, abortSignal:
 
 type Listing = { readonly kind: 'listed'; readonly instances: ProviderInstance[] } | ProviderRefusal;
 
-const listPool = async (context: Context, pool: string, signal: AbortSignal): Promise<Listing> => {
-  const arns = await listArns(context, pool, signal);
+const listAsked = async (context: Context, asked: Asked, signal: AbortSignal): Promise<Listing> => {
+  const arns = await listArns(context, asked, signal);
   if (arns === undefined) return doesNotRead('ListTasks');
   const instances: ProviderInstance[] = [];
   for (let at = 0; at < arns.length; at += PAGE) {
@@ -96,7 +109,7 @@ const listPool = async (context: Context, pool: string, signal: AbortSignal): Pr
     if (described.kind !== 'tasks') return described;
     for (const task of described.tasks) {
       const instance = instanceOf(task, context.prices);
-      if (instance?.pool === pool) instances.push(instance);
+      if (instance !== undefined && asked.isAsked(instance.pool)) instances.push(instance);
     }
   }
   return { kind: 'listed', instances };
@@ -146,7 +159,7 @@ const launch = async (
   request: LaunchRequest,
   signal: AbortSignal,
 ): Promise<LaunchAnswer> => {
-  const listing = await listPool(context, request.pool, signal);
+  const listing = await listAsked(context, ofPool(request.pool), signal);
   if (listing.kind !== 'listed') return listing;
   const instance = listing.instances.find(({ workerId }) => workerId === request.workerId);
   if (instance !== undefined) return { kind: 'launched', instance };
@@ -216,7 +229,8 @@ export const createEcsProvider = (options: EcsProviderOptions): WorkerProvider =
       launchProblem(request) ?? (await run((signal) => launch(context, request, signal))),
     get: async (arn) =>
       TASK_ARN.test(arn) ? await run((signal) => getTask(context, arn, signal)) : { kind: 'absent' },
-    list: (pool) => run((signal) => listPool(context, pool, signal)),
+    list: (pool) => run((signal) => listAsked(context, ofPool(pool), signal)),
+    listStage: (stage) => run((signal) => listAsked(context, ofStage(stage), signal)),
     terminate: async (arn) =>
       TASK_ARN.test(arn) ? await run((signal) => terminate(context, arn, signal)) : { kind: 'absent' },
     logs: async () => ({ kind: 'unsupported' }),

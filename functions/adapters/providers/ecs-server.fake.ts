@@ -119,7 +119,7 @@ const listTasks = (state: State, asked: Record<string, string | undefined>): Fak
   const all = state.tasks.filter(
     (task) =>
       task.desiredStatus === 'RUNNING' &&
-      task.asked.startedBy === startedBy &&
+      (startedBy === undefined || task.asked.startedBy === startedBy) &&
       !state.unlisted.has(task.taskArn),
   );
   const from = Number(nextToken ?? 0);

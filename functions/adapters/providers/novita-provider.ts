@@ -3,14 +3,15 @@
  * Whose an instance is, until when, and what it costs stands in its name (see `novita-runpod-name.ts`).
  */
 import type { Clock } from '../../core/ports.ts';
-import type {
-  LaunchAnswer,
-  LaunchRequest,
-  ListAnswer,
-  LogsAnswer,
-  ProviderInstance,
-  TerminateAnswer,
-  WorkerProvider,
+import {
+  isPoolOfStage,
+  type LaunchAnswer,
+  type LaunchRequest,
+  type ListAnswer,
+  type LogsAnswer,
+  type ProviderInstance,
+  type TerminateAnswer,
+  type WorkerProvider,
 } from '../../core/providers/worker-provider.ts';
 import { systemClock } from '../system.ts';
 import { actOn, findInstance, listInstances, listProducts } from './novita-api.ts';
@@ -64,6 +65,14 @@ const listPool = async (
   for (const told of ours) if (lacksAddress(novita, told)) await learnAddress(novita, session, told);
   const instances = ours.map((told) => instanceOf(told, novita.addresses.get(told.id)));
   return { kind: 'listed', instances: instances.filter((instance) => instance !== undefined) };
+};
+
+/** Without addresses, which are a question each: whoever asks for a whole stage ends what it finds. */
+const listStage = async (novita: Novita, stage: string): Promise<ListAnswer> => {
+  const read = await listInstances(novita.session(), novita.baseUrl);
+  if (read.kind !== 'read') return read;
+  const instances = read.value.flatMap((told) => instanceOf(told) ?? []);
+  return { kind: 'listed', instances: instances.filter(({ pool }) => isPoolOfStage(stage, pool)) };
 };
 
 type OursFound =
@@ -145,6 +154,7 @@ export const createNovitaProvider = (options: NovitaOptions): WorkerProvider => 
       return found.kind === 'ours' ? { kind: 'found', instance: found.instance } : found;
     },
     list: (pool) => listPool(novita, novita.session(), { pool }),
+    listStage: (stage) => listStage(novita, stage),
     terminate: (instanceId) => terminate(novita, instanceId),
     logs: (instanceId, lines) => logs(novita, instanceId, lines),
     products: async () => {

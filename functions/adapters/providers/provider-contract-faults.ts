@@ -30,7 +30,7 @@ const FAULTS: readonly (readonly [ProviderFault, ProviderRefusal['kind']])[] = [
 const isHeld = (fault: ProviderFault): boolean => fault === 'silence' || fault === 'stall';
 
 type ProviderAnswer = Awaited<ReturnType<WorkerProvider[Method]>>;
-type Method = 'launch' | 'get' | 'list' | 'terminate' | 'logs' | 'products';
+type Method = 'launch' | 'get' | 'list' | 'listStage' | 'terminate' | 'logs' | 'products';
 const call = (
   provider: WorkerProvider,
   method: Method,
@@ -42,6 +42,8 @@ const call = (
       return provider.launch(request);
     case 'list':
       return provider.list(request.pool);
+    case 'listStage':
+      return provider.listStage('pool');
     case 'get':
       return provider.get(instanceId);
     case 'terminate':

@@ -117,6 +117,22 @@ const describeBounds = (world: () => ContractWorld, traits: ProviderTraits): voi
     expect(await world().listed('pool-c')).toEqual([]);
   });
 
+  test('a stage lists the instances of all its pools, and of no other stage', async () => {
+    const { provider, fake } = world();
+    fake.addForeign();
+    const gpu = await world().launched({ pool: 'dev-gpu' });
+    const gone = await world().launched({ pool: 'dev-gone', workerId: 'worker-2' });
+    await world().launched({ pool: 'prod-gpu', workerId: 'worker-3' });
+    await world().launched({ pool: 'device-gpu', workerId: 'worker-4' });
+    const answer = await provider.listStage('dev');
+    const instances = answer.kind === 'listed' ? answer.instances : [];
+    expect(instances.map(({ instanceId }) => instanceId).sort()).toEqual(
+      [gpu.instanceId, gone.instanceId].sort(),
+    );
+    expect(Date.parse(instances[0]?.leaseUntil ?? '')).toBe(Date.parse(LEASE));
+    expect(await provider.listStage('none')).toEqual({ kind: 'listed', instances: [] });
+  });
+
   test('what others made is not listed, not found, and never terminated', async () => {
     const { provider, fake } = world();
     const foreign = fake.addForeign();

@@ -1,9 +1,10 @@
 import { afterEach, expect, test } from '@jest/globals';
+import { readReached } from '../../core/scaling/reached-providers.ts';
 import { requirePools } from '../../core/scaling/require-pools.ts';
 import { createFakeClock } from '../../core/test-support/fake-clock.ts';
 import { systemClock } from '../system.ts';
 import { startAwsServer, type AwsServer } from '../test-support/aws-server.ts';
-import { createProviderRegistry } from './provider-registry.ts';
+import { createProviderRegistry, createReachedProviders } from './provider-registry.ts';
 import { createProviderSecrets } from './provider-secrets.ts';
 
 const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:providers-AbCdEf';
@@ -97,6 +98,25 @@ test('a key that the secret lacks is a matter for a person, and nothing is sent'
     kind: 'listed',
     instances: [],
   });
+});
+
+test('a provider of no pool is reached with its own key, and nobody is asked before the first call', async () => {
+  server = await startAwsServer(() => ({ status: 200, body: '{"instances":[],"total":0}' }));
+  const providers = JSON.stringify([
+    { provider: 'novita', baseUrl: server.url, apiKeySecret: 'old' },
+    { provider: 'runpod' },
+    { provider: 'ecs', cluster: 'gpus' },
+    { provider: 'docker' },
+  ]);
+  const { reached } = readReached({ pools: '', providers });
+  // Without a key the answer is `unauthorized`, as RunPod's is here.
+  const secrets = async () => ({ old: 'key-of-old', novitaApiKey: '' });
+  const made = createReachedProviders(reached, { secrets, clock: systemClock });
+  expect([...made.values()].map(({ name }) => name)).toEqual(['novita', 'runpod', 'ecs', 'docker']);
+  expect(server.requests).toEqual([]);
+  const [novita] = made.values();
+  expect(await novita?.listStage('test')).toEqual({ kind: 'listed', instances: [] });
+  expect((await [...made.values()][1]?.listStage('test'))?.kind).toBe('unauthorized');
 });
 
 test('the secret is read once in five minutes', async () => {

@@ -4,6 +4,7 @@ import type { Clock } from '../../core/ports.ts';
 import type { WorkerProvider } from '../../core/providers/worker-provider.ts';
 import type { PoolConfig, ProviderEntry } from '../../core/scaling/pool-config.ts';
 import type { PoolProviders } from '../../core/scaling/ports.ts';
+import type { ReachedProvider } from '../../core/scaling/reached-providers.ts';
 import { createDockerProvider } from './docker-provider.ts';
 import { createEcsProvider } from './ecs-provider.ts';
 import { createNovitaProvider } from './novita-provider.ts';
@@ -69,3 +70,34 @@ export const createProviderRegistry = (options: RegistryOptions): PoolProviders 
       new Map(providers.map((entry) => [entry.id, createProvider(entry, options)])),
     ]),
   );
+
+const reach = (
+  reached: ReachedProvider,
+  { secrets, clock }: Pick<RegistryOptions, 'secrets' | 'clock'>,
+): WorkerProvider => {
+  switch (reached.provider) {
+    case 'docker':
+      return createDockerProvider({ ...present({ host: reached.host }), clock });
+    case 'ecs':
+      return createEcsProvider({ cluster: reached.cluster, products: [], clock });
+    case 'novita':
+      return createNovitaProvider({
+        ...present({ baseUrl: reached.baseUrl }),
+        apiKey: keyOf(secrets, reached.apiKeySecret),
+        clock,
+      });
+    case 'runpod':
+      return createRunpodProvider({
+        ...present({ baseUrl: reached.baseUrl }),
+        apiKey: keyOf(secrets, reached.apiKeySecret),
+        clock,
+      });
+  }
+};
+
+/** Providers that list and end, and have nothing to launch. Asks nobody before the first call. */
+export const createReachedProviders = (
+  reached: ReadonlyMap<string, ReachedProvider>,
+  options: Pick<RegistryOptions, 'secrets' | 'clock'>,
+): ReadonlyMap<string, WorkerProvider> =>
+  new Map([...reached].map(([id, each]) => [id, reach(each, options)]));

@@ -2,12 +2,13 @@
  * Workers on RunPod, through its REST API, version 1 (https://docs.runpod.io/api-reference/overview; version 2 was in
  * beta, https://docs.runpod.io/api-reference-v2/overview): one pod an instance. Whose it is, and until when, stands in the pod's name (see `novita-runpod-name.ts`).
  */
-import type {
-  LaunchAnswer,
-  LaunchRequest,
-  ListAnswer,
-  ProviderRefusal,
-  WorkerProvider,
+import {
+  isPoolOfStage,
+  type LaunchAnswer,
+  type LaunchRequest,
+  type ListAnswer,
+  type ProviderRefusal,
+  type WorkerProvider,
 } from '../../core/providers/worker-provider.ts';
 import type { Clock } from '../../core/ports.ts';
 import { systemClock } from '../system.ts';
@@ -65,18 +66,22 @@ const podUrl = ({ podsUrl }: RunpodApi, instanceId: string): string =>
 const isPodId = (instanceId: string): boolean => /^[A-Za-z0-9_-]{1,100}$/.test(instanceId);
 
 /** https://docs.runpod.io/api-reference/pods/GET/pods: one list without pages; without serverless workers. */
-const listPods = async (api: RunpodApi, session: ApiSession, pool: string): Promise<ListAnswer> => {
+const listPods = async (
+  api: RunpodApi,
+  session: ApiSession,
+  isAsked: (pool: string) => boolean,
+): Promise<ListAnswer> => {
   // Not asked by name: what that filter matches is not documented, and a pod that it hid would be launched twice.
   const read = await session.read({ method: 'GET', url: api.podsUrl }, podsSchema);
   if (read.kind !== 'read') return read;
   const instances = read.value.map(instanceOf).filter((found) => found !== undefined);
-  return { kind: 'listed', instances: instances.filter((instance) => instance.pool === pool) };
+  return { kind: 'listed', instances: instances.filter(({ pool }) => isAsked(pool)) };
 };
 
 type Found = Extract<LaunchAnswer, { kind: 'launched' }> | { readonly kind: 'absent' } | ProviderRefusal;
 
 const findWorker = async (api: RunpodApi, session: ApiSession, request: LaunchRequest): Promise<Found> => {
-  const listed = await listPods(api, session, request.pool);
+  const listed = await listPods(api, session, (pool) => pool === request.pool);
   if (listed.kind !== 'listed') return listed;
   const instance = listed.instances.find(({ workerId }) => workerId === request.workerId);
   return instance === undefined ? { kind: 'absent' } : { kind: 'launched', instance };
@@ -216,7 +221,8 @@ export const createRunpodProvider = (options: RunpodOptions): WorkerProvider => 
     name: 'runpod',
     launch: (request) => launch(api, request),
     get: (instanceId) => get(api, instanceId),
-    list: (pool) => listPods(api, openApiSession(api.options), pool),
+    list: (pool) => listPods(api, openApiSession(api.options), (found) => found === pool),
+    listStage: (stage) => listPods(api, openApiSession(api.options), (found) => isPoolOfStage(stage, found)),
     terminate: (instanceId) => terminate(api, instanceId),
     logs: () => Promise.resolve({ kind: 'unsupported' }),
     products: () => readProducts(openApiSession(api.options), graphqlUrl, cloudType),

@@ -10,6 +10,7 @@ export const createStaticProvider = (): WorkerProvider => ({
   }),
   get: async () => ({ kind: 'absent' }),
   list: async () => ({ kind: 'listed', instances: [] }),
+  listStage: async () => ({ kind: 'listed', instances: [] }),
   terminate: async () => ({ kind: 'absent' }),
   logs: async () => ({ kind: 'unsupported' }),
   products: async () => ({ kind: 'products', products: [] }),

@@ -92,6 +92,7 @@ const providerOf = (world: World): WorkerProvider => {
       return instance === undefined ? { kind: 'absent' } : { kind: 'found', instance };
     },
     list: async () => ({ kind: 'listed', instances: pods.instances() }),
+    listStage: async () => ({ kind: 'listed', instances: pods.instances() }),
     terminate: async (instanceId) => {
       const lost = pods.remove(instanceId);
       if (lost === undefined) return { kind: 'absent' };

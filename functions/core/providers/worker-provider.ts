@@ -100,6 +100,8 @@ export interface WorkerProvider {
   get(instanceId: string): Promise<GetAnswer>;
   /** Every instance that this control plane launched in that pool, and no other: by tag, label or name. */
   list(pool: string): Promise<ListAnswer>;
+  /** The same of every pool of that stage (`isPoolOfStage`), those among them that nobody configures any more. */
+  listStage(stage: string): Promise<ListAnswer>;
   /** Stops and removes it, so that it costs nothing any more. Idempotent. */
   terminate(instanceId: string): Promise<TerminateAnswer>;
   /** The last lines of its container, newest last, each at most 4 KB. */
@@ -109,3 +111,7 @@ export interface WorkerProvider {
     { readonly kind: 'products'; readonly products: readonly ProviderProduct[] } | ProviderRefusal
   >;
 }
+
+/** The name under which providers know a pool. Stages have no dash in their names, so that none begins another. */
+export const poolOfStage = (stage: string, name: string): string => `${stage}-${name}`;
+export const isPoolOfStage = (stage: string, pool: string): boolean => pool.startsWith(`${stage}-`);

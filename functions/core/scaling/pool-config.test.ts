@@ -54,6 +54,16 @@ test('every provider can be configured, and what is left out has its default', (
   expect(pools[0]!.providers[3]).toMatchObject({ maxPricePerHour: 0 });
 });
 
+test.each([
+  ['a pool that costs has a budget unless it says otherwise', {}, 25],
+  ['null is no limit', { budgetUsdPerDay: null }, null],
+  ['nothing a day is a budget, too', { budgetUsdPerDay: 0 }, 0],
+  ['what costs nothing needs none', { providers: [novitaEntry({ maxPricePerHour: 0 })] }, null],
+  ['nor do pods that announce themselves', { providers: [{ provider: 'static' }] }, null],
+])('%s', (_, overrides, budgetUsdPerDay) => {
+  expect(requirePools(JSON.stringify([pool(overrides)]))).toMatchObject([{ budgetUsdPerDay }]);
+});
+
 describe('what is wrong is told in one line each, naming the field', () => {
   test.each([
     ['no JSON', undefined, 'WORKER_POOLS: must be a JSON list of pools'],
@@ -68,6 +78,11 @@ describe('what is wrong is told in one line each, naming the field', () => {
       'a negative budget',
       [pool({ budgetUsdPerDay: -1 })],
       'WORKER_POOLS[0].budgetUsdPerDay: must be at least 0',
+    ],
+    [
+      'a lease that the default budget never lets begin',
+      [pool({ providers: [novitaEntry({ maxPricePerHour: 7 })] })],
+      'WORKER_POOLS[0].budgetUsdPerDay: is needed, in US dollars or null for no limit',
     ],
     [
       'a lease that boot and drain fill',

@@ -8,7 +8,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Each instance is told these by us. */
 const OURS: readonly string[] = ['WORKER_ID', 'WORKER_TAGS', 'EVENTBRIDGE_BUS_NAME', 'AWS_REGION'];
 
-const text = z.string('is missing, or no text').trim().min(1, 'must not be empty');
+export const text = z.string('is missing, or no text').trim().min(1, 'must not be empty');
 const whole = (min: number, max: number) =>
   z.int('must be a whole number').min(min, `must be at least ${min}`).max(max, `must be at most ${max}`);
 const price = z.number().min(0, 'must be at least 0').max(1000, 'must be at most 1000');
@@ -19,6 +19,9 @@ const variable = z
   .string()
   .regex(VARIABLE, 'must be a name of an environment variable')
   .refine((key) => !OURS.includes(key), 'is set by the control plane');
+
+/** Members of the provider secret, where a configuration names no other. */
+export const DEFAULT_KEY = { novita: 'novitaApiKey', runpod: 'runpodApiKey' } as const;
 
 const launchable = {
   /** Needed where a pool has the same provider twice; the provider's name otherwise. */
@@ -60,7 +63,7 @@ const ecsProduct = z.strictObject({
   pricePerHour: price.optional(),
 });
 
-const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+export const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
 const entrySchema = z.discriminatedUnion(
   'provider',
@@ -101,9 +104,9 @@ const entrySchema = z.discriminatedUnion(
           clusterId: text.optional(),
           imageAuthId: text.optional(),
           /** Member of the provider secret. */
-          apiKeySecret: text.default('novitaApiKey'),
+          apiKeySecret: text.default(DEFAULT_KEY.novita),
         })
-        .default({ apiKeySecret: 'novitaApiKey' }),
+        .default({ apiKeySecret: DEFAULT_KEY.novita }),
     }),
     z.strictObject({
       ...launchable,
@@ -116,13 +119,32 @@ const entrySchema = z.discriminatedUnion(
           cloudType: z.enum(['SECURE', 'COMMUNITY']).optional(),
           containerRegistryAuthId: text.optional(),
           /** Member of the provider secret. */
-          apiKeySecret: text.default('runpodApiKey'),
+          apiKeySecret: text.default(DEFAULT_KEY.runpod),
         })
-        .default({ apiKeySecret: 'runpodApiKey' }),
+        .default({ apiKeySecret: DEFAULT_KEY.runpod }),
     }),
   ],
   'must be one of static, docker, ecs, novita, runpod',
 );
+
+/** Of a pool that names no budget and has a provider that costs: what nobody thought about must not cost much. */
+export const DEFAULT_BUDGET_USD_PER_DAY = 25;
+
+interface Priced {
+  readonly providers: readonly { readonly provider: string; readonly maxPricePerHour?: number }[];
+}
+
+const pricesOf = ({ providers }: Priced): readonly number[] =>
+  providers.flatMap((entry) => entry.maxPricePerHour ?? []);
+
+const defaultBudgetOf = (pool: Priced): number | null =>
+  pricesOf(pool).some((each) => each > 0) ? DEFAULT_BUDGET_USD_PER_DAY : null;
+
+/** US dollars of one lease at the cheapest provider: with less than that a day nothing would ever be launched. */
+const leastLeaseUsd = (pool: Priced & { readonly leaseMinutes: number }): number => {
+  const prices = pricesOf(pool);
+  return prices.length === 0 ? 0 : (Math.min(...prices) * Math.min(pool.leaseMinutes, 24 * 60)) / 60;
+};
 
 const poolSchema = z
   .strictObject({
@@ -157,8 +179,8 @@ const poolSchema = z
     /** An instance whose worker has not announced itself by then is replaced. */
     bootMinutes: whole(1, 120).default(15),
     maxLaunchesPerPass: whole(1, 100).default(2),
-    /** US dollars a day (UTC) that launches may commit; null for no limit. */
-    budgetUsdPerDay: z.number().min(0, 'must be at least 0').nullable().default(null),
+    /** US dollars a day (UTC) that launches may commit; null for no limit, which has to be written. */
+    budgetUsdPerDay: z.number().min(0, 'must be at least 0').nullable().optional(),
     /** Of a task, where nothing is known of its user. */
     expectedJobSeconds: whole(1, 86_400).default(60),
   })
@@ -178,7 +200,16 @@ const poolSchema = z
           problem(['providers', at, 'products', index], 'must be an id of options.products');
       });
     });
-  });
+    if (pool.budgetUsdPerDay === undefined && leastLeaseUsd(pool) > DEFAULT_BUDGET_USD_PER_DAY)
+      problem(
+        ['budgetUsdPerDay'],
+        `is needed, in US dollars or null for no limit: one lease costs more than the default of ${DEFAULT_BUDGET_USD_PER_DAY}`,
+      );
+  })
+  .transform((pool) => ({
+    ...pool,
+    budgetUsdPerDay: pool.budgetUsdPerDay === undefined ? defaultBudgetOf(pool) : pool.budgetUsdPerDay,
+  }));
 
 const poolsSchema = z.array(poolSchema, 'must be a JSON list of pools').superRefine((pools, context) => {
   pools.forEach(({ name: own }, at) => {
@@ -201,15 +232,18 @@ export type PoolsReading =
   /** One line a problem, naming the field: `WORKER_POOLS[0].providers[1].image: must not be empty`. */
   | { readonly kind: 'invalid'; readonly problems: readonly string[] };
 
-const placeOf = (path: readonly PropertyKey[]): string =>
+const placeOf = (path: readonly PropertyKey[], root: string): string =>
   path.reduce<string>(
     (place, key) => (typeof key === 'number' ? `${place}[${key}]` : `${place}.${String(key)}`),
-    'WORKER_POOLS',
+    root,
   );
 
-const lineOf = ({ path, message }: z.core.$ZodIssue): string => `${placeOf(path)}: ${message}`;
+/** One line a problem. @param root what the whole is called */
+export const linesOf = ({ issues }: z.ZodError, root: string): readonly string[] =>
+  issues.map(({ path, message }) => `${placeOf(path, root)}: ${message}`);
 
-const parseJson = (raw: string): unknown => {
+/** Undefined for what is no JSON. */
+export const parseJson = (raw: string): unknown => {
   try {
     return JSON.parse(raw) as unknown;
   } catch {
@@ -223,7 +257,7 @@ export const readPools = (raw: string): PoolsReading => {
   const read = poolsSchema.safeParse(parseJson(raw));
   return read.success
     ? { kind: 'ok', pools: read.data }
-    : { kind: 'invalid', problems: read.error.issues.map(lineOf) };
+    : { kind: 'invalid', problems: linesOf(read.error, 'WORKER_POOLS') };
 };
 
 /** The tags of a worker of that pool, at that provider. */

@@ -108,17 +108,24 @@ export interface InstanceStore {
 /** The providers of each pool, by the `id` of the pool's entry. */
 export type PoolProviders = ReadonlyMap<string, ReadonlyMap<string, WorkerProvider>>;
 
-/** What reaching the providers takes, and nothing else. */
-export interface ReapDependencies {
-  readonly pools: readonly PoolConfig[];
-  readonly providers: PoolProviders;
+interface StageDependencies {
   /** Providers know a pool as `<stage>-<name>`: one account may serve several stages. */
   readonly stage: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-export interface ScalingDependencies extends ReapDependencies {
+/** What reaching the providers takes, and nothing else: no pool, for one that is gone may have left instances. */
+export interface ReapDependencies extends StageDependencies {
+  /** By `reachedId`. */
+  readonly reached: ReadonlyMap<string, WorkerProvider>;
+  /** What is wrong in the configuration: told, and no reason not to reap what can be reached. */
+  readonly problems: readonly string[];
+}
+
+export interface ScalingDependencies extends StageDependencies {
+  readonly pools: readonly PoolConfig[];
+  readonly providers: PoolProviders;
   readonly instances: InstanceStore;
   readonly shares: Pick<ShareStore, 'list'>;
   readonly queue: Pick<QueueStore, 'list'>;

@@ -1,10 +1,18 @@
 /** What several parts of scaling ask of the providers of a pool. */
-import type { ListAnswer, ProviderInstance, WorkerProvider } from '../providers/worker-provider.ts';
+import {
+  poolOfStage,
+  type ListAnswer,
+  type ProviderInstance,
+  type ProviderRefusal,
+  type WorkerProvider,
+} from '../providers/worker-provider.ts';
+import type { Logger } from '../ports.ts';
 import { launchEntries, type PoolConfig } from './pool-config.ts';
-import type { PoolProviders, ReapDependencies } from './ports.ts';
+import type { PoolProviders, ScalingDependencies } from './ports.ts';
 
 /** The name under which providers know a pool. */
-export const providerPool = (stage: string, { name }: Pick<PoolConfig, 'name'>): string => `${stage}-${name}`;
+export const providerPool = (stage: string, { name }: Pick<PoolConfig, 'name'>): string =>
+  poolOfStage(stage, name);
 
 /** Providers answer and don't throw; what still is thrown tells nothing, so it counts as an unknown outcome. */
 export const answered = async <T>(
@@ -42,10 +50,20 @@ const distinct = (listed: readonly ListedInstance[]): readonly ListedInstance[] 
   ...new Map(listed.map((each) => [`${each.found.provider} ${each.found.instanceId}`, each])).values(),
 ];
 
+/** What a person must set right is an error. */
+export const tellListFailed = (
+  { kind, message }: ProviderRefusal,
+  data: Readonly<Record<string, string>>,
+  logger: Logger,
+): void => {
+  const isAlarm = kind === 'unauthorized' || kind === 'rejected';
+  logger[isAlarm ? 'error' : 'warn']('scaling.list-failed', { ...data, kind, message });
+};
+
 /** Asks every provider of the pool; one that fails is logged, and keeps no other from being heard. */
 export const listPool = async (
   pool: PoolConfig,
-  { providers, stage, logger }: Pick<ReapDependencies, 'providers' | 'stage' | 'logger'>,
+  { providers, stage, logger }: Pick<ScalingDependencies, 'providers' | 'stage' | 'logger'>,
 ): Promise<PoolListing> => {
   const asked = await Promise.all(
     providersOf(pool, providers).map(async ([providerId, provider]) => {
@@ -59,9 +77,7 @@ export const listPool = async (
     if (answer.kind === 'listed') listed.push(...answer.instances.map((found) => ({ providerId, found })));
     else {
       unknown.add(providerId);
-      const alarm = answer.kind === 'unauthorized' || answer.kind === 'rejected';
-      const data = { pool: pool.name, providerId, kind: answer.kind, message: answer.message };
-      logger[alarm ? 'error' : 'warn']('scaling.list-failed', data);
+      tellListFailed(answer, { pool: pool.name, providerId }, logger);
     }
   }
   return { listed: distinct(listed), unknown };

@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { createFakeClock } from '../test-support/fake-clock.ts';
 import { createSilentLogger } from '../test-support/fixtures.ts';
-import { reapPools } from './reap.ts';
+import type { ReapDependencies } from './ports.ts';
+import { reapStage } from './reap.ts';
 import { createFakeProvider } from './test-support/fake-provider.ts';
-import { makePool, novitaEntry } from './test-support/fixtures.ts';
 import { createScalingWorld } from '../../adapters/test-support/scaling-world.ts';
 
 const setUp = () => {
@@ -11,11 +11,11 @@ const setUp = () => {
   const novita = createFakeProvider({ name: 'novita', clock });
   const runpod = createFakeProvider({ name: 'runpod', clock });
   const logger = createSilentLogger();
-  const pool = makePool({ providers: [novitaEntry(), novitaEntry({ provider: 'runpod' })] });
-  const providers = new Map([
-    [pool.name, new Map([['novita', novita] as const, ['runpod', runpod] as const])],
+  const reached = new Map([
+    ['novita', novita],
+    ['runpod', runpod],
   ]);
-  const deps = { pools: [pool], providers, stage: 'test', clock, logger };
+  const deps: ReapDependencies = { reached, problems: [], stage: 'test', clock, logger };
   return { clock, novita, runpod, logger, deps };
 };
 
@@ -27,14 +27,14 @@ test('what outlived its lease, failed or stopped goes; all else stays', async ()
   const unreadable = runpod.add({ pool: 'test-gpu', workerId: 'unreadable', leaseUntil: 'tomorrow' });
   const running = novita.add({ pool: 'test-gpu', workerId: 'running', leaseUntil: clock.iso(1) });
   const other = runpod.add({ pool: 'prod-gpu', workerId: 'other', leaseUntil: clock.iso(-1) });
-  const report = await reapPools(deps);
+  const report = await reapStage(deps);
   const gone = [over, failed, stopped, unreadable].map(({ instanceId }) => instanceId);
   expect([...report.terminated].sort()).toEqual(gone.sort());
   expect(report.seen).toBe(5);
   expect([...novita.all(), ...runpod.all()]).toEqual([running, other]);
   expect(logger.lines.filter(({ code }) => code === 'reap.terminated')).toHaveLength(4);
   clock.advance(1);
-  await reapPools(deps);
+  await reapStage(deps);
   expect(novita.all()).toEqual([]);
 });
 
@@ -42,12 +42,15 @@ test('a provider that fails, or throws, keeps no other from being reaped, and is
   const { clock, novita, runpod, deps } = setUp();
   runpod.add({ pool: 'test-gpu', workerId: 'over', leaseUntil: clock.iso(-1) });
   novita.refuse('list', { kind: 'unauthorized', message: 'no key' });
-  await expect(reapPools(deps)).rejects.toMatchObject({ code: 'reap.incomplete', retryable: true });
+  await expect(reapStage(deps)).rejects.toMatchObject({ code: 'reap.incomplete', retryable: true });
   expect(runpod.all()).toEqual([]);
   const broken = { ...novita, list: async () => Promise.reject(new Error('bug')) };
-  const providers = new Map([['gpu', new Map([['novita', broken] as const, ['runpod', runpod] as const])]]);
+  const reached = new Map([
+    ['novita', broken],
+    ['runpod', runpod],
+  ]);
   runpod.add({ pool: 'test-gpu', workerId: 'again', leaseUntil: clock.iso(-1) });
-  await expect(reapPools({ ...deps, providers })).rejects.toMatchObject({ code: 'reap.incomplete' });
+  await expect(reapStage({ ...deps, reached })).rejects.toMatchObject({ code: 'reap.incomplete' });
   expect(runpod.all()).toEqual([]);
 });
 
@@ -56,10 +59,31 @@ test('one that cannot be terminated keeps no other from it, and is tried again',
   novita.add({ pool: 'test-gpu', workerId: 'stuck', leaseUntil: clock.iso(-1) });
   runpod.add({ pool: 'test-gpu', workerId: 'over', leaseUntil: clock.iso(-1) });
   novita.refuse('terminate', { kind: 'unavailable', message: 'HTTP 503' });
-  await expect(reapPools(deps)).rejects.toThrow('novita-1');
+  await expect(reapStage(deps)).rejects.toThrow('novita-1');
   expect(runpod.all()).toEqual([]);
   novita.recover();
-  await reapPools(deps);
+  await reapStage(deps);
+  expect(novita.all()).toEqual([]);
+});
+
+test('an instance of a pool that nobody configures any more goes when its lease is over, and not before', async () => {
+  const { clock, novita, runpod, deps } = setUp();
+  novita.add({ pool: 'test-forgotten', workerId: 'w-1', leaseUntil: clock.iso(60_000) });
+  const other = [
+    runpod.add({ pool: 'prod-forgotten', workerId: 'w-2', leaseUntil: clock.iso(-1) }),
+    runpod.add({ pool: 'testing-gpu', workerId: 'w-3', leaseUntil: clock.iso(-1) }),
+  ];
+  expect(await reapStage(deps)).toMatchObject({ seen: 1, terminated: [] });
+  clock.advance(60_000);
+  expect(await reapStage(deps)).toMatchObject({ seen: 1, terminated: ['novita-1'] });
+  expect([...novita.all(), ...runpod.all()]).toEqual(other);
+});
+
+test('a configuration that is wrong is told, and leases end all the same', async () => {
+  const { clock, novita, deps } = setUp();
+  novita.add({ pool: 'test-gpu', workerId: 'over', leaseUntil: clock.iso(-1) });
+  const told = reapStage({ ...deps, problems: ['WORKER_POOLS[0].max: must be a whole number'] });
+  await expect(told).rejects.toThrow('WORKER_POOLS[0].max');
   expect(novita.all()).toEqual([]);
 });
 
@@ -73,7 +97,6 @@ test('with the table down, scaling fails and the lease still ends', async () => 
   clock.advance(61 * 60_000);
   await expect(pass()).rejects.toThrow();
   // The faults are in the ports of the table; the reaper is given the providers as they are.
-  const providers = new Map([['gpu', new Map([['novita', novita]])]]);
-  await reapPools({ ...deps, providers });
+  await reapStage({ ...deps, reached: new Map([['novita', novita]]), problems: [] });
   expect(novita.all()).toEqual([]);
 });

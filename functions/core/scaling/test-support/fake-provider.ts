@@ -1,11 +1,13 @@
 /** A provider in memory: it remembers what it launched, and refuses, loses answers and hides instances on demand. */
 import type { Clock } from '../../ports.ts';
-import type {
-  LaunchRequest,
-  ProviderInstance,
-  ProviderName,
-  ProviderRefusal,
-  WorkerProvider,
+import {
+  isPoolOfStage,
+  type LaunchRequest,
+  type ListAnswer,
+  type ProviderInstance,
+  type ProviderName,
+  type ProviderRefusal,
+  type WorkerProvider,
 } from '../../providers/worker-provider.ts';
 
 export interface FakeProvider extends WorkerProvider {
@@ -70,6 +72,13 @@ export const createFakeProvider = ({
     return refusals.get(method);
   };
 
+  const listed = (isAsked: (pool: string) => boolean): ListAnswer => {
+    const refusal = called('list');
+    if (refusal !== undefined) return refusal;
+    const found = [...instances.values()].filter(({ pool }) => isAsked(pool));
+    return { kind: 'listed', instances: found.filter(({ workerId }) => !hidden.has(workerId)) };
+  };
+
   return {
     name,
     launches,
@@ -106,12 +115,8 @@ export const createFakeProvider = ({
       const instance = instances.get(instanceId);
       return instance === undefined ? { kind: 'absent' } : { kind: 'found', instance };
     },
-    list: async (pool) => {
-      const refusal = called('list');
-      if (refusal !== undefined) return refusal;
-      const listed = [...instances.values()].filter((instance) => instance.pool === pool);
-      return { kind: 'listed', instances: listed.filter(({ workerId }) => !hidden.has(workerId)) };
-    },
+    list: async (pool) => listed((found) => found === pool),
+    listStage: async (stage) => listed((found) => isPoolOfStage(stage, found)),
     terminate: async (instanceId) => {
       const refusal = called('terminate');
       if (refusal !== undefined) return refusal;

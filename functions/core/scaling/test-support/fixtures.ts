@@ -16,7 +16,9 @@ export const novitaEntry = (overrides: Readonly<Record<string, unknown>> = {}) =
 
 /** Read as any configuration is; throws what is wrong with it. */
 export const makePool = (overrides: Readonly<Record<string, unknown>> = {}): PoolConfig => {
-  const raw = [{ name: 'gpu', providers: [novitaEntry()], min: 0, max: 4, ...overrides }];
+  const raw = [
+    { name: 'gpu', providers: [novitaEntry()], min: 0, max: 4, budgetUsdPerDay: null, ...overrides },
+  ];
   const reading = readPools(JSON.stringify(raw));
   if (reading.kind === 'invalid') throw new Error(reading.problems.join('\n'));
   const [pool] = reading.pools;
