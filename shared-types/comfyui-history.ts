@@ -43,6 +43,25 @@ export const outcomeOfHistory = (entry: HistoryEntry | undefined): HistoryOutcom
   return { kind: 'failed', error: error.success ? error.data : undefined };
 };
 
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const timestampOf = (data: unknown): number | undefined => {
+  const timestamp = isRecord(data) ? data['timestamp'] : undefined;
+  // What no date can hold is no time.
+  return typeof timestamp === 'number' && Math.abs(timestamp) <= 8.64e15 ? timestamp : undefined;
+};
+
+/** When the prompt ran, by the clock of its pod: milliseconds since the epoch; undefined where it does not say. */
+export const timesOfHistory = (
+  entry: HistoryEntry,
+): { readonly from: number; readonly to: number } | undefined => {
+  const messages = messagesOf(entry);
+  const from = timestampOf(messages.find(([type]) => type === 'execution_start')?.[1]);
+  const to = timestampOf(messages.findLast(([type]) => TERMINAL.has(type))?.[1]);
+  return from === undefined || to === undefined || to < from ? undefined : { from, to };
+};
+
 export interface TextOutput {
   readonly nodeId: string;
   readonly outputKey: string;
@@ -56,9 +75,6 @@ export interface NodeOutputs {
   /** Items that name no usable file (a number, a filename that is no string, …). */
   readonly skipped: number;
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const fileOf = (
   nodeId: string,

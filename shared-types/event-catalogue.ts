@@ -135,6 +135,13 @@ export const eventCatalogue = {
     delivery: transient,
     archived: true,
   },
+  'Task Finished Unheard': {
+    origin: 'pipeline',
+    schema: task.taskFinishedUnheardSchema,
+    consumers: ['job-completion'],
+    delivery: durable,
+    archived: true,
+  },
   'Task Retrying': {
     origin: 'pipeline',
     schema: task.taskRetryingSchema,

@@ -178,6 +178,14 @@ export const eventExamples = {
     sequence: 2,
     queuedMs: 120,
   },
+  'Task Finished Unheard': {
+    ...task,
+    eventId: eventId(18),
+    timestamp: at(13),
+    sequence: 8,
+    durationMs: 11_000,
+    outputCount: 1,
+  },
   'Task Retrying': {
     ...task,
     eventId: eventId(14),

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import {
   failure,
   failureReasonSchema,
+  jobEventBase,
   missingOutputSchema,
   storedOutputSchema,
   taskEventBase,
@@ -18,6 +19,18 @@ export const taskDispatchedSchema = z
     queuedMs: z.number().min(0).describe('From the submission, or from the retry, to the dispatch.'),
   })
   .describe('ComfyUI of a worker accepted the prompt of a new attempt.');
+
+export const taskFinishedUnheardSchema = z
+  .looseObject({
+    ...taskEventBase,
+    promptId: jobEventBase.promptId,
+    workerId: jobEventBase.workerId,
+    durationMs: z.number().min(0).nullable().describe('Execution time in ComfyUI, as its history says.'),
+    outputCount: z.number().int().min(0).describe('Files and texts in the history.'),
+  })
+  .describe(
+    'The history of a worker says that the prompt of an attempt succeeded, and its monitor never told: its outputs are stored as after `Job Completed`.',
+  );
 
 export const taskRetryingSchema = z
   .looseObject({
@@ -54,6 +67,7 @@ export const taskCancelledSchema = z
 
 export type TaskSubmitted = z.infer<typeof taskSubmittedSchema>;
 export type TaskDispatched = z.infer<typeof taskDispatchedSchema>;
+export type TaskFinishedUnheard = z.infer<typeof taskFinishedUnheardSchema>;
 export type TaskRetrying = z.infer<typeof taskRetryingSchema>;
 export type TaskCompleted = z.infer<typeof taskCompletedSchema>;
 export type TaskFailed = z.infer<typeof taskFailedSchema>;

@@ -69,6 +69,7 @@ const start = async () => {
     'Node Executed': progress,
     'Images Generated': completion,
     'Job Completed': completion,
+    'Task Finished Unheard': completion,
     'Job Failed': failure,
     'Job Cancelled': failure,
   };
@@ -94,6 +95,13 @@ const progressed = (sequence: number, overallPercentage: number): Envelope =>
 const executing = event('Node Executing', { sequence: 3 });
 const images = event('Images Generated', { sequence: 4, images: [PICTURE] });
 const completed = event('Job Completed', { sequence: 9, durationMs: 5000 });
+/** What the sweep read in the history of a worker whose monitor it took for silent. */
+const unheard = event('Task Finished Unheard', {
+  jobId: JOB_ID,
+  promptId: PROMPT_ID,
+  workerId: WORKER_ID,
+  durationMs: 5000,
+});
 const failed = (reason: DetailOf<'Job Failed'>['reason']): Envelope =>
   event('Job Failed', { sequence: 9, reason, message: 'it broke' });
 
@@ -188,6 +196,78 @@ describe('an attempt that succeeds', () => {
       expect([...world.media.objects.keys()]).toHaveLength(1);
       expect(typesOf(world)).toHaveLength(1);
     }
+  });
+});
+
+describe('an attempt that succeeds unheard', () => {
+  test('ends the same without a word of its monitor', async () => {
+    const world = await start();
+    await world.deliver(unheard);
+    await expectCompleted(world);
+    expect(world.pushes().filter(({ type }) => type === 'job_completed')).toHaveLength(1);
+  });
+
+  test('ends the same, once, when its monitor comes back and tells all, in every order', async () => {
+    const late = [started, images, progressed(5, 60), completed, unheard];
+    for (const order of permutations(late)) {
+      const world = await start();
+      for (const each of order) await world.deliver(each);
+      await expectCompleted(world);
+    }
+  });
+
+  test('ends the same when events are lost or repeated, in every order, as long as one end arrives', async () => {
+    const sets = multisets([started, completed, unheard]).filter((some) => some.includes(unheard));
+    for (const order of sets.flatMap(permutations)) {
+      const world = await start();
+      for (const each of order) await world.deliver(each);
+      await expectCompleted(world);
+      expect(world.pushes().filter(({ type }) => type === 'job_completed').length).toBeLessThanOrEqual(
+        order.filter((each) => each === completed || each === unheard).length,
+      );
+    }
+  });
+
+  test('ends once when both ends arrive at once, twice', async () => {
+    for (const order of permutations([started, completed, unheard])) {
+      const world = await start();
+      await Promise.all([...order, ...order].map(world.deliver));
+      expect((await world.job()).status).toBe('completed');
+      expect([...world.media.objects.keys()]).toHaveLength(1);
+      expect(typesOf(world)).toHaveLength(1);
+    }
+  });
+
+  test('keeps what the monitor says of its storing: the later of two ends does not begin anew', async () => {
+    for (const [first, second] of [
+      [unheard, completed],
+      [completed, unheard],
+    ] as const) {
+      const world = await start();
+      world.comfyUi.setReachable(false);
+      await expect(world.deliver(first)).rejects.toMatchObject({ code: 'worker.unreachable' });
+      const claimed = await world.job();
+      expect(claimed).toMatchObject({ status: 'running', storingSince: expect.any(String) });
+      await world.deliver(second);
+      expect(await world.job()).toEqual(claimed);
+      world.comfyUi.setReachable(true);
+      await world.deliver(first);
+      await expectCompleted(world);
+    }
+  });
+
+  test('and cannot be stored any more is retried as any attempt whose worker is gone', async () => {
+    const world = await start();
+    world.comfyUi.setReachable(false);
+    await expect(world.deliver(unheard)).rejects.toMatchObject({ code: 'worker.unreachable' });
+    world.clock.advance(120_000);
+    await world.deliver(unheard);
+    expect(await world.job()).toMatchObject({ status: 'pending', failure: { reason: 'workerLost' } });
+    expect(await world.table.allQueue()).toHaveLength(1);
+    const before = await world.job();
+    await world.deliver(completed);
+    await world.deliver(unheard);
+    expect(await world.job()).toEqual(before);
   });
 });
 

@@ -6,7 +6,6 @@ import {
   outcomeOfHistory,
   outputsOfHistory,
   queuedPromptOf,
-  type DetailOf,
   type HistoryEntry,
   type JobProgress,
 } from '../../shared-types/index.ts';
@@ -22,14 +21,12 @@ import type { Job, JobFailure, JobOutputs, JobUpdate } from '../core/job.ts';
 import { progressMessage } from '../core/progress-message.ts';
 import { settleFailure } from '../core/settle-failure.ts';
 import type { Worker } from '../core/worker.ts';
-import { claim, standingOf } from './claim.ts';
+import { claim, standingOf, type Finish } from './claim.ts';
 import { completedPush, taskCompletedDetail } from './completed-messages.ts';
 import type { CompletionDependencies } from './dependencies.ts';
 import { failureOfHistory } from '../core/history-failure.ts';
 import { withPatience } from './patience.ts';
 import { readHistory } from './read-history.ts';
-
-type Detail = DetailOf<'Job Completed'>;
 
 const HISTORY_GONE = 'ComfyUI finished the prompt, and its history is gone';
 
@@ -63,10 +60,11 @@ const storeAll = async (
 };
 
 /** Whoever looks later finds nothing at work: the last report was of a moment before the end. */
-const finishedProgress = (
-  progress: JobProgress,
-  { completedNodes, cachedNodes, totalNodes }: Detail,
-): JobProgress => {
+const finishedProgress = (progress: JobProgress, { nodes }: Finish): JobProgress => {
+  const { completedNodes, cachedNodes, totalNodes } = nodes ?? {
+    ...progress,
+    completedNodes: progress.totalNodes,
+  };
   const node = {
     ...progress,
     nodeProgress: progress.nodeMaxProgress,
@@ -79,7 +77,7 @@ const finishedProgress = (
 
 const endChange = (
   job: Job,
-  detail: Detail,
+  finish: Finish,
   { outputs }: JobOutputs,
   deps: CompletionDependencies,
 ): Promise<JobUpdate> => {
@@ -93,32 +91,32 @@ const endChange = (
       dueAt: null,
       addAttempt: endedAttempt(job, 'completed', null, completedAt),
       outputCount: outputs.length,
-      endedByEventId: detail.eventId,
-      ...(job.progress === null ? {} : { progress: finishedProgress(job.progress, detail) }),
+      endedByEventId: finish.eventId,
+      ...(job.progress === null ? {} : { progress: finishedProgress(job.progress, finish) }),
     },
   });
 };
 
-const stale = (detail: Detail, { logger }: CompletionDependencies): void => {
-  logger.info('event.stale', { jobId: detail.jobId, attempt: detail.attempt, eventId: detail.eventId });
+const stale = (finish: Finish, { logger }: CompletionDependencies): void => {
+  logger.info('event.stale', { jobId: finish.jobId, attempt: finish.attempt, eventId: finish.eventId });
 };
 
 /** Answers whether it was this call that ended the job. */
 const complete = async (
   job: Job,
-  detail: Detail,
+  finish: Finish,
   outputs: JobOutputs,
   deps: CompletionDependencies,
 ): Promise<boolean> => {
   await deps.outputs.put(job.jobId, job.attempt, outputs);
-  const ended = await endChange(job, detail, outputs, deps);
+  const ended = await endChange(job, finish, outputs, deps);
   if (ended.kind === 'applied') {
     await tellCompleted(ended.job, outputs, deps);
     return true;
   }
-  const standing = standingOf(await deps.jobs.get(job.jobId), detail);
+  const standing = standingOf(await deps.jobs.get(job.jobId), finish);
   if (standing.kind === 'completed') await tellAgain(standing.job, deps);
-  else stale(detail, deps);
+  else stale(finish, deps);
   return false;
 };
 
@@ -128,43 +126,47 @@ const complete = async (
  */
 const completeWithEarly = async (
   job: Job,
-  detail: Detail,
+  finish: Finish,
   failure: JobFailure,
   deps: CompletionDependencies,
 ): Promise<void> => {
   const outputs = distinctOutputs(job.earlyOutputs);
-  const { jobId, attempt, outputCount: announced } = detail;
+  const { jobId, attempt, outputCount: announced } = finish;
   deps.logger.warn('completion.history-gone', { jobId, attempt, announced, stored: outputs.length });
   if (outputs.length === 0 && announced > 0) return settleFailure(job, failure, deps);
   const error = `${failure.message}: ${announced - outputs.length} of ${announced} outputs are lost`;
   const lost = { nodeId: '', outputKey: '', index: 0, filename: '', error: error.slice(0, 512) };
-  await complete(job, detail, { outputs, missingOutputs: outputs.length < announced ? [lost] : [] }, deps);
+  await complete(job, finish, { outputs, missingOutputs: outputs.length < announced ? [lost] : [] }, deps);
 };
 
-/** Only the call that ended the job, so that a second delivery teaches nothing twice. */
+/**
+ * Only the call that ended the job, so that a second delivery teaches nothing twice. What was not heard teaches nothing:
+ * of nodes that nobody watched no times are known.
+ */
 const completeAndLearn = async (
   job: Job,
-  detail: Detail,
+  finish: Finish,
   worker: Worker,
   entry: HistoryEntry,
   deps: CompletionDependencies,
 ): Promise<void> => {
   const outputs = await storeAll(job, worker.endpoint, entry, deps);
-  if (!(await complete(job, detail, outputs, deps)) || entry.prompt === undefined) return;
-  const { jobId, attempt, durationMs } = detail;
+  const isEnded = await complete(job, finish, outputs, deps);
+  if (!isEnded || finish.nodes === null || entry.prompt === undefined) return;
+  const { jobId, attempt, durationMs } = finish;
   const { workflow } = queuedPromptOf(entry.prompt);
   const kind = worker.kind ?? UNKNOWN_KIND;
   await learnAttempt({ jobId, attempt, durationMs, workflow, kind }, deps);
 };
 
-const store = async (job: Job, detail: Detail, deps: CompletionDependencies): Promise<void> => {
-  const worker = await workerOf(detail.workerId, deps);
-  const entry = await readHistory(worker.endpoint, detail.promptId, deps);
+const store = async (job: Job, finish: Finish, deps: CompletionDependencies): Promise<void> => {
+  const worker = await workerOf(finish.workerId, deps);
+  const entry = await readHistory(worker.endpoint, finish.promptId, deps);
   if (entry === undefined) {
-    return completeWithEarly(job, detail, { reason: 'vanished', message: HISTORY_GONE }, deps);
+    return completeWithEarly(job, finish, { reason: 'vanished', message: HISTORY_GONE }, deps);
   }
   const failure = failureOfHistory(outcomeOfHistory(entry));
-  if (failure === undefined) return completeAndLearn(job, detail, worker, entry, deps);
+  if (failure === undefined) return completeAndLearn(job, finish, worker, entry, deps);
   deps.logger.warn('completion.contradicted', {
     jobId: job.jobId,
     attempt: job.attempt,
@@ -173,23 +175,23 @@ const store = async (job: Job, detail: Detail, deps: CompletionDependencies): Pr
   return settleFailure(job, failure, deps);
 };
 
-const storePatiently = (job: Job, detail: Detail, deps: CompletionDependencies): Promise<void> =>
+const storePatiently = (job: Job, finish: Finish, deps: CompletionDependencies): Promise<void> =>
   withPatience(
     job,
     deps.clock,
-    () => store(job, detail, deps),
+    () => store(job, finish, deps),
     (reason) => {
       const message = `the worker finished, and could not be reached for its outputs (${reason})`;
-      return completeWithEarly(job, detail, { reason: 'workerLost', message }, deps);
+      return completeWithEarly(job, finish, { reason: 'workerLost', message }, deps);
     },
   );
 
 /** @throws PipelineError (retryable) when the worker, or anything of ours, cannot be reached: deliver again */
-export const onJobCompleted = async (detail: Detail, deps: CompletionDependencies): Promise<void> => {
-  const claimed = await claim(detail, deps);
+export const onFinish = async (finish: Finish, deps: CompletionDependencies): Promise<void> => {
+  const claimed = await claim(finish, deps);
   switch (claimed.kind) {
     case 'claimed':
-      return storePatiently(claimed.job, detail, deps);
+      return storePatiently(claimed.job, finish, deps);
     case 'completed':
       return tellAgain(claimed.job, deps);
     case 'failed':
@@ -200,6 +202,6 @@ export const onJobCompleted = async (detail: Detail, deps: CompletionDependencie
         deps,
       );
     case 'stale':
-      return stale(detail, deps);
+      return stale(finish, deps);
   }
 };

@@ -4,21 +4,22 @@ import { failureOfHistory } from '../history-failure.ts';
 import type { Job, JobFailure } from '../job.ts';
 import type { Worker } from '../worker.ts';
 import { endAttempt } from './end-attempt.ts';
+import { finishUnheard } from './finish-unheard.ts';
 import type { DispatchDependencies } from './ports.ts';
 import { NEXT_SWEEP_MS, postpone } from './postpone.ts';
 
-/** A monitor that was away reports what it missed as soon as it is back. */
+/** A monitor that was away reports what it missed as soon as it is back: how an attempt failed it knows best. */
 const PATIENCE_MS = 300_000;
 
 /**
- * Only the monitor's event brings outputs into the store, so it is waited for; then the history says how the attempt
- * failed, and one that succeeded unheard is repeated.
+ * One that succeeded is completed at once, whether its monitor comes back or not: whoever of the two is later changes
+ * nothing. For the others the monitor is waited for; then the history says how the attempt failed.
  */
 export const settleUnheard = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
-  const age = deps.clock.now() - Date.parse(job.assignedAt ?? job.updatedAt);
-  if (age < PATIENCE_MS) return postpone(job, NEXT_SWEEP_MS, deps);
   const history = await deps.comfyUi.history(worker.endpoint, job.promptId ?? '');
-  if (history.kind === 'unreachable') return postpone(job, NEXT_SWEEP_MS, deps);
+  if (history.kind === 'found' && (await finishUnheard(job, worker, history.entry, deps))) return;
+  const age = deps.clock.now() - Date.parse(job.assignedAt ?? job.updatedAt);
+  if (age < PATIENCE_MS || history.kind === 'unreachable') return postpone(job, NEXT_SWEEP_MS, deps);
   const failure = history.kind === 'found' ? failureOfHistory(outcomeOfHistory(history.entry)) : undefined;
   const unheard = {
     reason: 'vanished',
@@ -38,6 +39,7 @@ export const settleFinished = async (
   deps: DispatchDependencies,
 ): Promise<void> => {
   const history = await deps.comfyUi.history(worker.endpoint, job.promptId ?? '');
+  if (history.kind === 'found' && (await finishUnheard(job, worker, history.entry, deps))) return;
   const failure = history.kind === 'found' ? failureOfHistory(outcomeOfHistory(history.entry)) : undefined;
   const isOurs = failure?.reason === 'interrupted' && job.endingReason !== 'timeout';
   return endAttempt(job, failure === undefined || isOurs ? lost : failure, deps);

@@ -1,6 +1,12 @@
 /** What the sweep does with jobs of which nothing was heard for too long. */
 import { describe, expect, test } from '@jest/globals';
-import { createDispatchWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
+import { eventCatalogue } from '../../../shared-types/index.ts';
+import {
+  createDispatchWorld,
+  type DispatchWorld,
+  type JobWish,
+} from '../../adapters/test-support/dispatch-world.ts';
+import { cancelJob } from '../cancel-job.ts';
 import type { Job, JobChange, JobPatch } from '../job.ts';
 import { dispatchPending } from './dispatch.ts';
 import { ENDING_MS, NEXT_SWEEP_MS } from './postpone.ts';
@@ -184,16 +190,103 @@ describe('a job that takes too long', () => {
 });
 
 describe('a prompt that finished unheard', () => {
-  test('waits for its monitor, then is repeated', async () => {
+  const finished = async (wish: JobWish = {}) => {
     const world = createDispatchWorld();
-    await world.addWorker('w1');
-    const jobId = await world.addJob();
+    const endpoint = await world.addWorker('w1');
+    const jobId = await world.addJob(wish);
     await dispatchPending(world.deps);
-    world.comfyUi.finish(world.job(jobId).promptId!);
-    for (let minute = 0; minute < 4; minute += 1) await pass(world, 60_000);
+    const promptId = world.job(jobId).promptId!;
+    world.comfyUi.finish(promptId);
+    const told = () => world.publisher.events.filter((each) => each.detailType === 'Task Finished Unheard');
+    const eventIds = () => new Set(told().map(({ detail }) => detail.eventId));
+    return { world, endpoint, jobId, promptId, told, eventIds };
+  };
+  const holdsNothing = (world: DispatchWorld): void => {
+    expect(heldBy(world)).toEqual([]);
+    expect(world.table.allShares().flatMap(({ active }) => active)).toEqual([]);
+  };
+
+  test('and succeeded is completed from its history; its slot and the share of its user are free', async () => {
+    const { world, jobId, promptId, told } = await finished();
+    await pass(world, 60_000);
+    expect(told()).toMatchObject([
+      { detail: { jobId, promptId, attempt: 1, workerId: 'w1', userId: 'user-1', outputCount: 0 } },
+    ]);
+    expect(eventCatalogue['Task Finished Unheard'].schema.safeParse(told()[0]?.detail).error).toBeUndefined();
+    expect(world.job(jobId)).toMatchObject({ status: 'assigned', attempt: 1, promptId });
+    holdsNothing(world);
+  });
+
+  test('is told of again under the same id until it is taken up, and not repeated meanwhile', async () => {
+    const { world, jobId, told, eventIds } = await finished();
+    for (let minute = 0; minute < 9; minute += 1) {
+      await pass(world, 60_000);
+      await dispatchPending(world.deps);
+    }
+    expect(told()).toHaveLength(9);
+    expect(eventIds().size).toBe(1);
+    await set(world, jobId, { eventSequence: 1, storingSince: world.clock.iso() });
+    await pass(world, 60_000);
+    expect(told()).toHaveLength(9);
+    expect(world.comfyUi.posted).toHaveLength(1);
+  });
+
+  test('and is never taken up is repeated once its time is over', async () => {
+    const { world, jobId } = await finished({ timeoutSeconds: 60 });
+    for (let minute = 0; minute < 21; minute += 1) await pass(world, 60_000);
     expect(world.job(jobId).status).toBe('assigned');
     await pass(world, 60_000);
     expect(world.job(jobId)).toMatchObject({ status: 'pending', failure: { reason: 'vanished' } });
+  });
+
+  test('while it was known to run is completed when its time is over, and has not timed out', async () => {
+    const { world, jobId, told } = await finished({ timeoutSeconds: 90 });
+    await set(world, jobId, { status: 'running', startedAt: world.clock.iso(), eventSequence: 3 });
+    await pass(world, 60_000);
+    expect(told()).toEqual([]);
+    await pass(world, 60_000);
+    expect(told()).toHaveLength(1);
+    expect(world.job(jobId)).toMatchObject({ status: 'running', endingReason: null });
+    expect(world.comfyUi.ended).toEqual([]);
+    holdsNothing(world);
+  });
+
+  test('on a worker that is lost is completed from its history as well, and goes to nobody else', async () => {
+    const { world, jobId, eventIds } = await finished();
+    await set(world, jobId, { status: 'running', startedAt: world.clock.iso(), eventSequence: 3 });
+    await world.addWorker('w2');
+    world.silent.add('w1');
+    for (let minute = 0; minute < 3; minute += 1) {
+      await pass(world, 61_000);
+      await dispatchPending(world.deps);
+    }
+    expect(eventIds().size).toBe(1);
+    expect(world.job(jobId)).toMatchObject({ status: 'running', attempt: 1, workerId: 'w1' });
+    expect(world.comfyUi.posted).toHaveLength(1);
+    holdsNothing(world);
+  });
+
+  test('and is waited for by nobody is not completed', async () => {
+    const { world, jobId, told } = await finished();
+    await cancelJob({ jobId }, world.deps);
+    world.silent.add('w1');
+    for (let minute = 0; minute < 3; minute += 1) await pass(world, 61_000);
+    expect(world.job(jobId).status).toBe('cancelled');
+    expect(told()).toEqual([]);
+  });
+
+  test('and did not succeed waits for its monitor, then ends as the history says', async () => {
+    const { world, endpoint, jobId, told } = await finished();
+    const behind = await world.addJob({ timeoutSeconds: 3600 });
+    await world.leave('w1', jobId, 1, 0);
+    await dispatchPending(world.deps);
+    await world.comfyUi.endPrompt(endpoint, world.job(behind).promptId!);
+    for (let minute = 0; minute < 4; minute += 1) await pass(world, 60_000);
+    expect(world.job(behind).status).toBe('assigned');
+    await pass(world, 60_000);
+    expect(world.job(behind).status).not.toBe('assigned');
+    expect(world.job(behind).failure).toMatchObject({ reason: 'interrupted' });
+    expect(told().every(({ detail }) => detail.jobId === jobId)).toBe(true);
   });
 });
 

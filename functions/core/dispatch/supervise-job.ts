@@ -30,8 +30,13 @@ const superviseStoring = async (
 const startOf = ({ startedAt, assignedAt, updatedAt }: Job): number =>
   Date.parse(startedAt ?? assignedAt ?? updatedAt);
 
-/** It has run for longer than it may: ComfyUI is told, and the next sweep looks whether it obeyed. */
+/**
+ * It has run for longer than it may, unless it has finished meanwhile and nobody said so: ComfyUI is told, and the next
+ * sweep looks whether it obeyed.
+ */
 const timeOut = async (job: Job, worker: Worker, deps: DispatchDependencies): Promise<void> => {
+  const found = await deps.comfyUi.findPrompt(worker.endpoint, job.promptId ?? '');
+  if (found === 'finished') return settleUnheard(job, worker, deps);
   const now = deps.clock.now();
   const patch = { endingSince: iso(now), endingReason: 'timeout', dueAt: iso(now + ENDING_MS) } as const;
   const ending = await moveOn(job, patch, deps);
