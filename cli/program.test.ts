@@ -12,6 +12,7 @@ const COMMANDS = [
   ['retry'],
   ['priority'],
   ['logs'],
+  ['callbacks'],
   ['workers'],
   ['drain'],
   ['resume'],

@@ -1,6 +1,7 @@
 /** `submit` and the commands about tasks that are there already. */
 import { Option, type Command } from 'commander';
 import { jobStatusSchema } from '../shared-types/index.ts';
+import { callbacksCommand } from './commands/callbacks.ts';
 import { submitCommand, type SubmitCommandOptions } from './commands/submit.ts';
 import {
   cancelCommand,
@@ -88,6 +89,14 @@ const addLooking = (program: Command, run: Runner): void => {
     .description('What happened to a task: its attempts and their nodes.')
     .argument('<task>')
     .action((id: string) => run((context) => logsCommand(id, context)));
+  program
+    .command('callbacks')
+    .description('What was delivered to the callback URL of a task.')
+    .argument('<task>')
+    .option('--redeliver', 'call the URL once more, now', false)
+    .action((id: string, given: { redeliver: boolean }) =>
+      run((context) => callbacksCommand(id, given.redeliver, context)),
+    );
 };
 
 const addWatching = (program: Command, run: Runner): void => {

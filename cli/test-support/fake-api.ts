@@ -86,6 +86,7 @@ class Fake implements FakeApi {
   readonly violations: string[] = [];
   readonly media: FakeApi['media'] = new Map();
   timeline: unknown = { entries: [], truncated: false };
+  callbacks: unknown[] = [];
   queue = { paused: false, all_paused: false };
   intercept: FakeApi['intercept'] = () => undefined;
   acceptsSockets = true;

@@ -23,6 +23,8 @@ export interface FakeState {
   readonly tickets: Set<string>;
   readonly urls: { readonly http: string; readonly socket: string };
   timeline: unknown;
+  /** Of every task. */
+  callbacks: unknown[];
   queue: { paused: boolean; all_paused: boolean };
 }
 
@@ -74,6 +76,17 @@ const keyOf = (body: string): Reply => {
   });
 };
 
+const redeliver = (state: FakeState, { task }: StoredTask): Reply => {
+  if (!['completed', 'failed', 'cancelled'].includes(task.status))
+    return refusal(409, `the task is ${task.status}: its callback is made when it ends`);
+  const [delivery] = example.callbackList.deliveries;
+  state.callbacks = [
+    ...state.callbacks,
+    { ...delivery, status: 'pending', attempts: [], next_attempt_at: expires_at },
+  ];
+  return reply(202, { deliveries: state.callbacks });
+};
+
 /** Undefined for what no command calls. */
 export const answer = (state: FakeState, call: RouteCall): Reply | undefined => {
   const { operation, id, body, query } = call;
@@ -86,6 +99,8 @@ export const answer = (state: FakeState, call: RouteCall): Reply | undefined => 
     cancelTask: () => onTask(state, id, tasks.cancel),
     retryTask: () => onTask(state, id, tasks.retry),
     getTimeline: () => onTask(state, id, () => reply(200, state.timeline)),
+    listCallbacks: () => onTask(state, id, () => reply(200, { deliveries: state.callbacks })),
+    redeliverCallback: () => onTask(state, id, (stored) => redeliver(state, stored)),
     getMetrics: () => reply(200, example.metrics),
     getQueue: () => reply(200, state.queue),
     pauseQueue: () => setQueue(state, body, true),
