@@ -1,5 +1,6 @@
 /** What the page asks the task API beside what `web/client` does: see `shared-types/api-routes.ts`. */
 import { fieldsOf, parseJson, textOf } from '../../client/guards.ts';
+import { packBody, type PackedBody } from './packed-body.ts';
 import { ApiError } from './pipeline-error.ts';
 import {
   readDetails,
@@ -109,25 +110,33 @@ const createSend = (options: PipelineApiOptions): Send => {
   };
 };
 
-const post = (body: string, headers: Record<string, string> = {}): RequestInit => ({
+const post = (body: BodyInit, headers: Record<string, string> = {}): RequestInit => ({
   method: 'POST',
   body,
   headers: { 'content-type': 'application/json', ...headers },
 });
 
-/** The request body, with the workflow put in as text. */
-const submissionText = ({ workflowId, payload, priority, inputs }: Submission): string => {
+const fieldsTextOf = ({ workflowId, priority, inputs }: Submission, more: object = {}): string => {
   const named = inputs === undefined || Object.keys(inputs).length === 0 ? undefined : inputs;
-  const rest = JSON.stringify({ workflow_id: workflowId, priority, inputs: named });
-  return `${rest.slice(0, -1)},"payload":${payload}}`;
+  return JSON.stringify({ workflow_id: workflowId, priority, inputs: named, ...more });
+};
+
+/** The request body, with the workflow put in as text; one that is too large for a request is uploaded first. */
+const submissionBody = async (submission: Submission, upload: PipelineApi['upload']): Promise<PackedBody> => {
+  const { payload } = submission;
+  const packed = await packBody(`${fieldsTextOf(submission).slice(0, -1)},"payload":${payload}}`);
+  if (packed !== undefined) return packed;
+  const payload_file_id = await upload(new File([payload], 'workflow.json'));
+  return { body: fieldsTextOf(submission, { payload_file_id }), headers: {} };
 };
 
 const idOf = (text: string): string => understood(textOf(fieldsOf(parseJson(text))?.['id']));
 
 const submitWith =
-  (send: Send): PipelineApi['submit'] =>
+  (send: Send, upload: PipelineApi['upload']): PipelineApi['submit'] =>
   async (submission, idempotencyKey) => {
-    const init = post(submissionText(submission), { 'idempotency-key': idempotencyKey });
+    const { body, headers } = await submissionBody(submission, upload);
+    const init = post(body, { ...headers, 'idempotency-key': idempotencyKey });
     const first = await send('/tasks', init).catch((error: unknown) => {
       if (error instanceof ApiError && error.code === 'network') return undefined;
       throw error;
@@ -182,8 +191,9 @@ const at = (id: string): string => encodeURIComponent(id);
 export const createPipelineApi = (options: PipelineApiOptions): PipelineApi => {
   const send = createSend(options);
   const get = async (path: string): Promise<unknown> => parseJson(await send(path));
+  const upload = uploadWith(send, options);
   return {
-    submit: submitWith(send),
+    submit: submitWith(send, upload),
     listTasks: async (query) => understood(readPage(await get(`/tasks?${queryText(query)}`))),
     getTask: async (id) => understood(readDetails(await send(`/tasks/${at(id)}`))),
     getPayload: payloadWith(options),
@@ -201,8 +211,12 @@ export const createPipelineApi = (options: PipelineApiOptions): PipelineApi => {
       const stored = understood(readStored(parseJson(text)));
       return { ...stored, text: understood(rawValue(text, ['workflow'])) };
     },
-    saveWorkflow: async (id, text) =>
-      void (await send(`/workflows/${at(id)}`, { ...post(`{"workflow":${text}}`), method: 'PUT' })),
-    upload: uploadWith(send, options),
+    async saveWorkflow(id, text) {
+      const plain = `{"workflow":${text}}`;
+      // One that is too large even so is refused in a line that says so.
+      const { body, headers } = (await packBody(plain)) ?? { body: plain, headers: {} };
+      await send(`/workflows/${at(id)}`, { ...post(body, { ...headers }), method: 'PUT' });
+    },
+    upload,
   };
 };
