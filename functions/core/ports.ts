@@ -159,7 +159,7 @@ export interface WorkerRegistration extends WorkerReport {
 export interface WorkerStore {
   /**
    * Registers or refreshes; an older report of the same boot, or of an older boot, is refused. What the worker holds
-   * stays with it. `draining` and quarantine end with a new boot only.
+   * stays with it. Quarantine ends with a new boot only, `draining` with `setDraining` only.
    */
   register(registration: WorkerRegistration): Promise<'applied' | 'refused'>;
   /**
@@ -185,7 +185,10 @@ export interface WorkerStore {
   avoid(workerId: string, until: string): Promise<void>;
   /** Marks a silent worker lost if it has not been seen since `lastSeenAt`. */
   markLost(workerId: string, lastSeenAt: string): Promise<boolean>;
-  /** An operator's wish: `draining` true lets it finish and gives it nothing more. False when there is none. */
+  /**
+   * An operator's wish: `draining` true lets it finish and gives it nothing more, over restarts of its monitor too, until
+   * it is taken back. False when there is no such worker.
+   */
   setDraining(workerId: string, draining: boolean): Promise<boolean>;
   quarantine(workerId: string, bootId: string): Promise<boolean>;
   setCatalogue(workerId: string, catalogueHash: string): Promise<void>;

@@ -260,8 +260,8 @@ describe.each(KINDS)('workers %s', (kind) => {
       expect(await claim('other', 5)).toBe(true);
     });
 
-    test('neither heartbeats, silence nor its own boot end draining; a new boot does', async () => {
-      const { workers, clock, workerId, beat, status } = await worker();
+    test('neither heartbeats, silence, a goodbye nor a boot end draining; being told to does', async () => {
+      const { workers, clock, workerId, beat, claim, status } = await worker();
       await workers.setDraining(workerId, true);
       for (const [sequence, available] of [[2, true] as const, [3, false] as const, [4, true] as const]) {
         expect(await beat(sequence, available)).toBe('applied');
@@ -273,6 +273,20 @@ describe.each(KINDS)('workers %s', (kind) => {
       expect(await status()).toBe('lost');
       await beat(6);
       expect(await status()).toBe('draining');
+      await workers.stop(report(workerId, 7));
+      expect(await workers.register(registration({ workerId, ...newBoot(clock.iso(1)) }))).toBe('applied');
+      expect(await status()).toBe('draining');
+      expect(await claim('job', 5)).toBe(false);
+      expect(await workers.setDraining(workerId, false)).toBe(true);
+      expect(await status()).toBe('idle');
+      expect(await claim('job', 5)).toBe(true);
+    });
+
+    test('one that is taken into service again while its monitor is away is so when it is back', async () => {
+      const { workers, clock, workerId, status } = await worker();
+      await workers.setDraining(workerId, true);
+      await workers.stop(report(workerId, 2));
+      await workers.setDraining(workerId, false);
       await workers.register(registration({ workerId, ...newBoot(clock.iso(1)) }));
       expect(await status()).toBe('idle');
     });

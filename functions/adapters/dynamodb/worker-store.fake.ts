@@ -10,7 +10,7 @@ export interface FakeWorkerStore extends WorkerStore {
 interface Stored {
   readonly worker: Worker;
   readonly condition: StoredCondition;
-  /** An operator's wish, until the monitor boots anew. */
+  /** An operator's wish, until it is taken back. */
   readonly drains: boolean;
   readonly reportedAt: string;
 }
@@ -97,7 +97,7 @@ export const createFakeWorkerStore = ({ clock }: { readonly clock: Clock }): Fak
       return set(
         before,
         { ...seen(registration), ...announced(registration), ...lifted },
-        { condition: 'ready', reportedAt: instant(registration), ...(newBoot ? { drains: false } : {}) },
+        { condition: 'ready', reportedAt: instant(registration) },
       );
     },
     heartbeat: async ({ available, ...report }) => {

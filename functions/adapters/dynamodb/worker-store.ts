@@ -105,14 +105,17 @@ export const createWorkerStore = ({ table, clock, logger }: StoreOptions): Worke
       true,
     );
 
-  /** A boot that began later. What an operator wished of the last one, and its quarantine, end with it. */
+  /**
+   * A boot that began later. The quarantine of the last one ends with it; what an operator wished is of the worker, which
+   * is the same pod, and stays until it is taken back.
+   */
   const takeOver = (registration: WorkerRegistration): Promise<boolean> =>
     write(registration.workerId, ({ is, below }) => ({
       when: [
         `NOT ${is('bootId', registration.bootId)}`,
         below('reportedAt', new Date(registration.timestamp).toISOString()),
       ],
-      set: { ...announced(registration), drains: false, quarantined: false },
+      set: { ...announced(registration), quarantined: false },
     }));
 
   const isReady = (report: WorkerReport): Promise<boolean> =>

@@ -27,7 +27,7 @@ export const leaseDrains = (
       reason: `its lease ends at ${view.instance.leaseUntil}`,
     }));
 
-/** Its monitor booted anew, which ends a drain: it is drained again. */
+/** Somebody took it into service again, and it was told to leave all the same: it is drained again. */
 export const redrains = (alive: readonly InstanceView[]): ScalingAction[] =>
   alive
     .filter(({ instance, worker }) => instance.drainingSince !== null && worker?.condition === 'ready')
@@ -35,7 +35,7 @@ export const redrains = (alive: readonly InstanceView[]): ScalingAction[] =>
       kind: 'drain',
       workerId: instance.workerId,
       endReason: instance.endReason ?? 'idle',
-      reason: 'its monitor booted anew while it drained',
+      reason: 'it was taken into service again while it drained',
     }));
 
 const isIdle = ({ worker, instance }: InstanceView): boolean =>

@@ -387,11 +387,13 @@ describe('scale down', () => {
     expect(novita.all()).toHaveLength(2);
   });
 
-  test('a monitor that boots anew while it drains is drained again, not terminated at work', async () => {
+  test('one that is taken into service again while it drains is drained again, not terminated at work', async () => {
     const { minutes, workerId, table, boot, novita, assign } = await running();
     await minutes(5);
     expect((await table.workers.get(workerId))!.condition).toBe('draining');
     await boot(workerId);
+    expect(await assign(workerId, JOB)).toBe(false);
+    await table.workers.setDraining(workerId, false);
     expect(await assign(workerId, JOB)).toBe(true);
     await minutes(5);
     expect((await table.workers.get(workerId))!.condition).toBe('draining');

@@ -72,7 +72,7 @@ const terminateOrphan = async (
 /** Ends that wait until the drained worker holds nothing. */
 const WAITS_FOR_WORK: readonly EndReason[] = ['idle', 'excess', 'leaseEnd'];
 
-/** A monitor that booted anew a moment ago has lifted the drain. */
+/** Whoever took it into service again a moment ago has lifted the drain. */
 const isAtWork = async ({ workerId, leaseUntil }: Instance, { workers, clock }: Deps): Promise<boolean> => {
   if (Date.parse(leaseUntil) <= clock.now()) return false;
   const worker = await workers.get(workerId);
