@@ -7,11 +7,12 @@ import type {
   ProviderInstance,
   ProviderProduct,
   ProviderRefusal,
+  TerminateAnswer,
 } from '../../core/providers/worker-provider.ts';
 import { listProducts } from './novita-api.ts';
 import type { ApiSession } from './novita-runpod-api.ts';
 import { instanceNameOf, readInstanceName } from './novita-runpod-name.ts';
-import { environmentOf, launchProblem } from './provider-launch.ts';
+import { environmentOf, keepOldest, launchProblem } from './provider-launch.ts';
 
 export interface LaunchPlace {
   readonly session: ApiSession;
@@ -20,6 +21,7 @@ export interface LaunchPlace {
   readonly now: number;
   /** What is there of the request's worker. */
   find(): Promise<ListAnswer>;
+  terminate(instanceId: string): Promise<TerminateAnswer>;
   /** More fields of each request. */
   readonly extras: Readonly<Record<string, string>>;
 }
@@ -154,5 +156,13 @@ export const launchOn = async (request: LaunchRequest, place: LaunchPlace): Prom
   const listed = await place.find();
   if (listed.kind !== 'listed') return listed;
   const [there] = listed.instances;
-  return there === undefined ? createInTurn(request, place) : { kind: 'launched', instance: there };
+  if (there !== undefined) return { kind: 'launched', instance: there };
+  const answer = await createInTurn(request, place);
+  if (answer.kind !== 'launched') return answer;
+  const instance = await keepOldest(
+    answer.instance,
+    () => place.find(),
+    (instanceId) => place.terminate(instanceId),
+  );
+  return { kind: 'launched', instance };
 };

@@ -99,6 +99,7 @@ const launch = async (
     baseUrl: novita.baseUrl,
     now: clock.now(),
     find: () => listPool(novita, session, request),
+    terminate: (instanceId) => terminate(novita, instanceId),
     extras: {
       ...(imageAuthId === undefined ? {} : { imageAuthId }),
       ...(clusterId === undefined ? {} : { clusterId }),

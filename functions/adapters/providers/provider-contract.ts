@@ -55,6 +55,14 @@ const describeLife = (world: () => ContractWorld, traits: ProviderTraits): void 
     expect(world().fake.running()).toEqual([first.instanceId]);
   });
 
+  test('a worker launched many times at once is one instance', async () => {
+    const launches = Array.from({ length: 4 }, () => world().launched());
+    const ids = new Set((await Promise.all(launches)).map(({ instanceId }) => instanceId));
+    world().fake.settle();
+    expect(world().fake.running()).toHaveLength(1);
+    expect([...ids]).toEqual(world().fake.running());
+  });
+
   test('two workers are two instances', async () => {
     const first = await world().launched();
     const second = await world().launched({ workerId: 'worker-2' });

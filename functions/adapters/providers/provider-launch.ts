@@ -1,5 +1,11 @@
 /** What every provider asks of a launch before it sends anything. */
-import type { LaunchRequest, ProviderRefusal } from '../../core/providers/worker-provider.ts';
+import type {
+  LaunchRequest,
+  ListAnswer,
+  ProviderInstance,
+  ProviderRefusal,
+  TerminateAnswer,
+} from '../../core/providers/worker-provider.ts';
 
 const WORKER_ID = /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/;
 const POOL = /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/;
@@ -40,3 +46,28 @@ export const environmentOf = ({
   ...environment,
   WORKER_ID: workerId,
 });
+
+const mayServe = ({ state }: ProviderInstance): boolean => state === 'starting' || state === 'running';
+
+/** By what both name and list tell, so that whoever compares the same instances keeps the same one. */
+const olderFirst = (a: ProviderInstance, b: ProviderInstance): number =>
+  Date.parse(a.launchedAt) - Date.parse(b.launchedAt) || (a.instanceId < b.instanceId ? -1 : 1);
+
+/**
+ * Where a provider refuses no second instance of a name, two launches at once may both find none and make one each.
+ * So each looks again after it has made its own, and all but the oldest end what they made. Where that look fails, or
+ * lags, the surplus is in no row of the table and goes with the next pass of scaling.
+ * @param find the instances of that worker
+ */
+export const keepOldest = async (
+  made: ProviderInstance,
+  find: () => Promise<ListAnswer>,
+  terminate: (instanceId: string) => Promise<TerminateAnswer>,
+): Promise<ProviderInstance> => {
+  const listed = await find();
+  const others = listed.kind === 'listed' ? listed.instances.filter(mayServe) : [];
+  const rivals = others.filter(({ instanceId }) => instanceId !== made.instanceId);
+  const [oldest = made] = [made, ...rivals].sort(olderFirst);
+  if (oldest !== made) await terminate(made.instanceId);
+  return oldest;
+};

@@ -20,7 +20,7 @@ import {
   type ApiSession,
 } from './novita-runpod-api.ts';
 import { instanceNameOf, readInstanceName } from './novita-runpod-name.ts';
-import { environmentOf, launchProblem } from './provider-launch.ts';
+import { environmentOf, keepOldest, launchProblem } from './provider-launch.ts';
 import { readProviderJson } from './provider-http.ts';
 import { instanceOf, podSchema, podsSchema, type Pod } from './runpod-pod.ts';
 import { readProducts, type RunpodCloud } from './runpod-products.ts';
@@ -80,10 +80,20 @@ const listPods = async (
 
 type Found = Extract<LaunchAnswer, { kind: 'launched' }> | { readonly kind: 'absent' } | ProviderRefusal;
 
-const findWorker = async (api: RunpodApi, session: ApiSession, request: LaunchRequest): Promise<Found> => {
-  const listed = await listPods(api, session, (pool) => pool === request.pool);
+const listWorker = async (
+  api: RunpodApi,
+  session: ApiSession,
+  { pool, workerId }: LaunchRequest,
+): Promise<ListAnswer> => {
+  const listed = await listPods(api, session, (found) => found === pool);
   if (listed.kind !== 'listed') return listed;
-  const instance = listed.instances.find(({ workerId }) => workerId === request.workerId);
+  return { kind: 'listed', instances: listed.instances.filter((found) => found.workerId === workerId) };
+};
+
+const findWorker = async (api: RunpodApi, session: ApiSession, request: LaunchRequest): Promise<Found> => {
+  const listed = await listWorker(api, session, request);
+  if (listed.kind !== 'listed') return listed;
+  const [instance] = listed.instances;
   return instance === undefined ? { kind: 'absent' } : { kind: 'launched', instance };
 };
 
@@ -179,7 +189,15 @@ const launch = async (api: RunpodApi, request: LaunchRequest): Promise<LaunchAns
   if (problem !== undefined) return problem;
   const session = openApiSession(api.options, Object.values(request.environment));
   const found = await findWorker(api, session, request);
-  return found.kind === 'absent' ? createPod(api, session, request) : found;
+  if (found.kind !== 'absent') return found;
+  const created = await createPod(api, session, request);
+  if (created.kind !== 'launched') return created;
+  const instance = await keepOldest(
+    created.instance,
+    () => listWorker(api, session, request),
+    (instanceId) => terminate(api, instanceId),
+  );
+  return { kind: 'launched', instance };
 };
 
 const get = async (api: RunpodApi, instanceId: string): ReturnType<WorkerProvider['get']> => {
