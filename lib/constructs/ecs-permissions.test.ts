@@ -71,5 +71,9 @@ describe('ECS', () => {
       },
     ]);
     expect(JSON.stringify(statements)).toContain('cluster/old');
+    const launching = statementsFor([ecs], [{ provider: 'ecs', cluster: 'old' }]) as { Action: unknown }[];
+    const run = JSON.stringify(launching.find(({ Action }) => Action === 'ecs:RunTask'));
+    expect(run).toContain('cluster/gpus');
+    expect(run).not.toContain('cluster/old');
   });
 });

@@ -6,7 +6,10 @@ import type { StageSettings } from '../stage-settings.ts';
 type Workers = Pick<StageSettings, 'workerPools' | 'workerProviders'>;
 
 interface EcsUse {
+  /** Where tasks may be. */
   readonly clusters: readonly string[];
+  /** Where they are started. */
+  readonly poolClusters: readonly string[];
   readonly taskDefinitions: readonly string[];
 }
 
@@ -27,6 +30,7 @@ const ecsUseOf = ({ workerPools, workerProviders }: Workers): EcsUse => {
   const products = options.flatMap((one) => recordsOf(one['products']));
   return {
     clusters: textsOf([...options, ...workerProviders.filter(isEcs)].map(({ cluster }) => cluster)),
+    poolClusters: textsOf(options.map(({ cluster }) => cluster)),
     taskDefinitions: textsOf(products.map(({ taskDefinition }) => taskDefinition)),
   };
 };
@@ -65,7 +69,7 @@ export const grantEcsEnd = (role: iam.Role, workers: Workers): void => {
  * to nobody else. Nothing where no pool is of ECS.
  */
 export const grantEcsLaunch = (role: iam.Role, workers: Workers): void => {
-  const { clusters, taskDefinitions } = ecsUseOf(workers);
+  const { poolClusters, taskDefinitions } = ecsUseOf(workers);
   grantEcsEnd(role, workers);
   if (taskDefinitions.length === 0) return;
   // A family without a revision means its newest one.
@@ -73,7 +77,7 @@ export const grantEcsLaunch = (role: iam.Role, workers: Workers): void => {
     arnOf(role, 'task-definition', /:\d+$/.test(name) ? name : `${name}:*`),
   );
   const statements = [
-    { actions: ['ecs:RunTask'], resources: definitions, conditions: inClusters(role, clusters) },
+    { actions: ['ecs:RunTask'], resources: definitions, conditions: inClusters(role, poolClusters) },
     {
       actions: ['ecs:TagResource'],
       resources: ['*'],
