@@ -132,7 +132,7 @@ const LEFT_TO_ANOTHER = { dispatched: 0, idleWorkers: 0, freeSlots: 0, leftToAno
 
 /**
  * Serves the queue after a wake-up, until slots or jobs are out and every prompt has reached its worker. While another
- * dispatcher decides, this wake-up is counted and left to that one (docs/decisions/0013-one-dispatcher-decides.md).
+ * dispatcher decides, this wake-up is counted and left to that one (docs/decisions/0015-one-dispatcher-decides.md).
  * @throws what kept a job from being placed, once all others have been, unless repeating cannot cure it
  */
 export const dispatchPending = async (deps: DispatchDependencies): Promise<DispatchReport> => {
