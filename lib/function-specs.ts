@@ -115,6 +115,7 @@ const eventFunctions: Readonly<Record<EventConsumer, FunctionSpec>> = {
       'workerAddressPolicy',
       'outboundAddressPolicy',
       'prefetchDepth',
+      'workerLeaseSeconds',
       'maxRunningPerUser',
     ],
     tableActions: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],

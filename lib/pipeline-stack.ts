@@ -197,6 +197,7 @@ const environmentOf = (
   storeTempOutputs: String(config.storeTempOutputs),
   prefetchDepth: String(config.prefetchDepth),
   maxRunningPerUser: String(config.maxRunningPerUser),
+  workerLeaseSeconds: String(config.workerLeaseSeconds),
   workerPools: JSON.stringify(config.workerPools),
   workerProviders: JSON.stringify(config.workerProviders),
   providerSecretArn: config.providerSecretArn,

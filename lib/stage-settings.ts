@@ -28,6 +28,8 @@ export interface StageSettings {
   readonly prefetchDepth: number;
   /** Attempts of one user that workers may hold at once, 1–1000. */
   readonly maxRunningPerUser: number;
+  /** A worker is lost after so many seconds without a heartbeat, 3–3600: three times what its monitor is set to. */
+  readonly workerLeaseSeconds: number;
   /** The pools of workers that are scaled, as `functions/core/scaling` reads them; none by default. */
   readonly workerPools: readonly Readonly<Record<string, unknown>>[];
   /**

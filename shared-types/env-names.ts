@@ -26,6 +26,8 @@ export const ENV = {
   prefetchDepth: 'PREFETCH_DEPTH',
   /** Attempts of one user that workers may hold at once, 1–1000. */
   maxRunningPerUser: 'MAX_RUNNING_PER_USER',
+  /** A worker is lost after so many seconds without a heartbeat, 3–3600. */
+  workerLeaseSeconds: 'WORKER_LEASE_SECONDS',
   /** Like WORKER_ADDRESS_POLICY, for callback URLs and for the URLs of file inputs. */
   outboundAddressPolicy: 'OUTBOUND_ADDRESS_POLICY',
   /** JSON: the worker pools that are scaled; see `functions/core/scaling`. */

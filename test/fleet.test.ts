@@ -24,7 +24,9 @@ beforeAll(async () => {
   pipeline = await startPipeline({
     pods: 3,
     stepDelayMs: 10,
-    monitorEnv: { MONITOR_PROGRESS_INTERVAL_MS: '60000' },
+    monitorEnv: { MONITOR_PROGRESS_INTERVAL_MS: '60000', MONITOR_HEARTBEAT_SECONDS: '5' },
+    // On a busy machine a monitor that lives may be silent for a while.
+    variables: { dispatch: { WORKER_LEASE_SECONDS: '20' } },
     // A sweep every ten seconds.
     aws: { scheduleScale: 6 },
   });

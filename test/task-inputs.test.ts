@@ -1,14 +1,9 @@
 /** What a task is made of, and who is told of its end: parameters, files, large workflows, callbacks. On the running stack. */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createHmac, randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { apiCaller, type ApiCaller } from './support/api.ts';
-import { testAssembly } from './support/assembly.ts';
-import { editedAssembly } from './support/edited-assembly.ts';
 import { startPipeline, type Pipeline } from './support/pipeline.ts';
 import { podControl, type PodControl } from './support/pods.ts';
 import { startReceiver } from './support/receiver.ts';
@@ -18,25 +13,21 @@ import { textToImage, type Workflow } from './support/workflows.ts';
 /** Only waited out by a test that fails. */
 jest.setTimeout(120_000);
 
-let folder: string;
 let pipeline: Pipeline;
 let api: ApiCaller;
 let pod: PodControl;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'task-inputs-'));
   // The HTTPS server of a test has a certificate that nobody vouches for.
-  const assembly = await editedAssembly(await testAssembly(), path.join(folder, 'cdk.out'), {
-    dispatch: { NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+  pipeline = await startPipeline({
+    variables: { dispatch: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } },
+    stepDelayMs: 1,
+    aws: { scheduleScale: 20 },
   });
-  pipeline = await startPipeline({ assembly, stepDelayMs: 1, aws: { scheduleScale: 20 } });
   api = apiCaller(pipeline.demo.endpoints.apiUrl);
   pod = podControl(pipeline.demo.pods[0]!.url);
 }, 120_000);
-afterAll(async () => {
-  await pipeline.stop();
-  await rm(folder, { recursive: true, force: true });
-}, 60_000);
+afterAll(() => pipeline.stop(), 60_000);
 
 let seed = 1000;
 /** Never seen before, so that no cache answers it. */

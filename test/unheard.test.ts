@@ -5,14 +5,18 @@ import { podControl } from './support/pods.ts';
 import { waitUntil } from './support/wait.ts';
 import { textToImage } from './support/workflows.ts';
 
-/** Only waited out by a test that fails: a worker is lost after a minute of silence, and then a sweep looks. */
+/** Only waited out by a test that fails. */
 const WAIT_MS = 240_000;
 jest.setTimeout(360_000);
 
 let pipeline: Pipeline;
 beforeAll(async () => {
-  // A sweep every two seconds.
-  pipeline = await startPipeline({ aws: { scheduleScale: 30 } });
+  // A sweep every two seconds, and a worker is lost after four without a word.
+  pipeline = await startPipeline({
+    aws: { scheduleScale: 30 },
+    monitorEnv: { MONITOR_HEARTBEAT_SECONDS: '1' },
+    variables: { dispatch: { WORKER_LEASE_SECONDS: '4' } },
+  });
 }, 90_000);
 afterAll(() => pipeline.stop(), 30_000);
 

@@ -36,6 +36,7 @@ const wire = (): WakeUpDependencies => {
     [ENV.outboundAddressPolicy]: addressPolicy,
     [ENV.prefetchDepth]: z.coerce.number().int().min(0).max(8),
     [ENV.maxRunningPerUser]: z.coerce.number().int().min(1).max(1000),
+    [ENV.workerLeaseSeconds]: z.coerce.number().int().min(3).max(3600),
   });
   const wired = wireJobChange({
     functionName: 'dispatch',
@@ -62,7 +63,11 @@ const wire = (): WakeUpDependencies => {
     publisher: createEventPublisher({ busName: env.EVENT_BUS_NAME, clock }),
     ids: systemIds,
     random: Math.random,
-    limits: { prefetchDepth: env.PREFETCH_DEPTH, maxRunningPerUser: env.MAX_RUNNING_PER_USER },
+    limits: {
+      prefetchDepth: env.PREFETCH_DEPTH,
+      maxRunningPerUser: env.MAX_RUNNING_PER_USER,
+      workerLeaseMs: env.WORKER_LEASE_SECONDS * 1000,
+    },
     chokes: createChokes(),
     addressPolicy: env.WORKER_ADDRESS_POLICY,
   };

@@ -20,6 +20,7 @@ export const dev: StageSettings = {
   page: true,
   prefetchDepth: 1,
   maxRunningPerUser: 20,
+  workerLeaseSeconds: 60,
   workerPools: [],
   workerProviders: [],
   // Pages under development; name others with -c corsOrigins=

@@ -20,6 +20,7 @@ export const local: StageSettings = {
   page: false,
   prefetchDepth: 1,
   maxRunningPerUser: 100,
+  workerLeaseSeconds: 60,
   workerPools: [],
   workerProviders: [],
   corsOrigins: ['*'],

@@ -20,6 +20,7 @@ export const prod: StageSettings = {
   page: true,
   prefetchDepth: 1,
   maxRunningPerUser: 20,
+  workerLeaseSeconds: 60,
   workerPools: [],
   workerProviders: [],
   // None until named with -c corsOrigins=

@@ -14,6 +14,7 @@ import { startDemo, type Demo, type DemoOptions } from '../../demo/start-demo.ts
 import type { Child } from '../../demo/child-processes.ts';
 import { startMonitorProcess, startPod, type Pod } from '../../demo/workers.ts';
 import { testAssembly } from './assembly.ts';
+import { editedAssembly, type FunctionVariables } from './edited-assembly.ts';
 import { waitUntil } from './wait.ts';
 
 export interface Pipeline {
@@ -134,10 +135,19 @@ const openWatcher = async (url: string): Promise<Watcher> => {
   };
 };
 
-export const startPipeline = async (options: Partial<DemoOptions> = {}): Promise<Pipeline> => {
+export interface PipelineOptions extends Partial<DemoOptions> {
+  /** Settings of functions in which the test differs from the stage. */
+  readonly variables?: FunctionVariables;
+}
+
+export const startPipeline = async ({ variables, ...options }: PipelineOptions = {}): Promise<Pipeline> => {
   const logDir = await mkdtemp(path.join(os.tmpdir(), 'comfyui-pipeline-logs-'));
+  const assembly = await testAssembly();
   const demo = await startDemo({
-    assembly: await testAssembly(),
+    assembly:
+      variables === undefined
+        ? assembly
+        : await editedAssembly(assembly, path.join(logDir, 'cdk.out'), variables),
     port: 0,
     pods: 1,
     stepDelayMs: 20,

@@ -44,7 +44,12 @@ export const everybodysTurn: DispatchTurns = {
 
 /** By default a worker holds what it runs and nothing behind it, and one user may have all workers. */
 export const createDispatchWorld = (wanted: Partial<DispatchLimits> = {}) => {
-  const limits: DispatchLimits = { prefetchDepth: 0, maxRunningPerUser: 1000, ...wanted };
+  const limits: DispatchLimits = {
+    prefetchDepth: 0,
+    maxRunningPerUser: 1000,
+    workerLeaseMs: 60_000,
+    ...wanted,
+  };
   const clock = createFakeClock();
   const faults = createFaults();
   const table = createFakeTable(clock, faults);

@@ -20,6 +20,8 @@ export interface DispatchLimits {
   readonly prefetchDepth: number;
   /** Attempts of one user that workers may hold at once, 1–1000. */
   readonly maxRunningPerUser: number;
+  /** Without a heartbeat for so long (ms) a worker is lost: three of them, by default. */
+  readonly workerLeaseMs: number;
 }
 
 export interface DispatchDependencies extends SettleDependencies {

@@ -6,8 +6,6 @@ import type { DispatchDependencies } from './ports.ts';
 import { START_GRACE_MS } from './start-grace.ts';
 import { sweepOrphan } from './sweep-orphan.ts';
 
-/** A worker is lost after this long without a heartbeat (three of them). */
-export const WORKER_LEASE_MS = 60_000;
 /** A ComfyUI that restarts, or is too busy to answer for a moment, is given this long. */
 export const FAILED_MS = 60_000;
 
@@ -16,8 +14,9 @@ const since = (iso: string, now: number): number => now - Date.parse(iso);
 /** What is to be held of a worker: `failed` is one whose monitor lives, and whose ComfyUI has not answered it for long. */
 type Standing = 'heard' | 'silent' | 'failed';
 
-const standingOf = ({ lastSeenAt, failedSince }: Worker, now: number): Standing => {
-  if (since(lastSeenAt, now) > WORKER_LEASE_MS) return 'silent';
+const standingOf = ({ lastSeenAt, failedSince }: Worker, deps: DispatchDependencies): Standing => {
+  const now = deps.clock.now();
+  if (since(lastSeenAt, now) > deps.limits.workerLeaseMs) return 'silent';
   const hasFailed = failedSince !== undefined && failedSince !== null;
   return hasFailed && since(failedSince, now) > FAILED_MS ? 'failed' : 'heard';
 };
@@ -61,7 +60,7 @@ const sweepAll = async (worker: Worker, standing: Standing, deps: DispatchDepend
 };
 
 export const sweepWorker = async (worker: Worker, deps: DispatchDependencies): Promise<void> => {
-  const standing = standingOf(worker, deps.clock.now());
+  const standing = standingOf(worker, deps);
   if (standing === 'silent' && !(await markLost(worker, deps))) return;
   await sweepAll(worker, standing, deps);
 };

@@ -4,7 +4,9 @@ import { createDispatchWorld, type DispatchWorld } from '../../adapters/test-sup
 import type { JobStore } from '../ports.ts';
 import { statusOf as statusOfWorker } from '../worker.ts';
 import { dispatchPending } from './dispatch.ts';
-import { START_GRACE_MS, sweep, UNREACHABLE_MS, WORKER_LEASE_MS } from './sweep.ts';
+import { START_GRACE_MS, sweep, UNREACHABLE_MS } from './sweep.ts';
+
+const WORKER_LEASE_MS = 60_000;
 
 const statusOf = (world: DispatchWorld, workerId: string): string | undefined => {
   const found = world.table.allWorkers().find((worker) => worker.workerId === workerId);

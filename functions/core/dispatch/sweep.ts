@@ -6,7 +6,6 @@ import { sweepWorker } from './sweep-workers.ts';
 
 export { START_GRACE_MS } from './start-grace.ts';
 export { UNREACHABLE_MS } from './confirm-ending.ts';
-export { WORKER_LEASE_MS } from './sweep-workers.ts';
 
 /** Jobs of one sweep; the longest overdue first, so that the next one goes on where this one stopped. */
 const MAX_DUE = 200;
