@@ -107,7 +107,10 @@ const checkPushes = (watcher: Watcher, id: string): void => {
       expect(push.overallPercentage).toBeGreaterThanOrEqual(percentage);
       percentage = push.overallPercentage;
     }
-    if (!saysTheEnd(push)) expect(push.sequence).toBeLessThan(terminals[0] ?? 0);
+    // Nodes that are told late add to the state that there is: the end has the highest number, and nothing changes it.
+    const isAddition = push.type === 'job_nodes' || push.type === 'job_preview';
+    const least = (terminals[0] ?? 0) + (isAddition ? 1 : 0);
+    if (!saysTheEnd(push)) expect(push.sequence).toBeLessThan(least);
   }
 };
 
