@@ -6,7 +6,8 @@ export type MonitorErrorCode =
   | 'comfyRefused'
   | 'comfyUnreachable'
   | 'comfyAnswerInvalid'
-  | 'previewRefused';
+  | 'previewRefused'
+  | 'pictureThreadFailed';
 
 export class MonitorError extends Error {
   readonly code: MonitorErrorCode;

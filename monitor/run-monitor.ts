@@ -10,6 +10,7 @@ import { startHealthServer, type HealthReport } from './adapters/health-server.t
 import { takeLock } from './adapters/lock-file.ts';
 import { createMetrics, type Metrics } from './adapters/metrics.ts';
 import { openOutbox, type Outbox } from './adapters/outbox.ts';
+import { PictureShrinker } from './adapters/picture-shrinker.ts';
 import { createPreviewFunction } from './adapters/preview-function.ts';
 import { PreviewSender, type CallPreviewFunction } from './adapters/preview-sender.ts';
 import { comfyuiUrl, type MonitorConfig } from './config.ts';
@@ -129,18 +130,27 @@ const previewsOf = (
   { config, metrics, log, now }: Omit<Parts, 'loop' | 'intake'>,
   stateOf: () => MonitorState,
   call: CallPreviewFunction | undefined,
+  releases: (() => Promise<void>)[],
 ): PreviewSender | undefined => {
   const { previewFunctionName: functionName, region, workerId } = config;
   if (functionName === undefined) return undefined;
-  return new PreviewSender({
+  const shrinker = new PictureShrinker();
+  const sender = new PreviewSender({
     workerId,
     call: call ?? createPreviewFunction({ functionName, region }),
+    shrink: shrinker.shrink,
     ownerOf: (promptId) => ownerOf(stateOf(), promptId),
     onlyPrompt: () => onlyRunningPrompt(stateOf().jobs),
     metrics,
     log,
     now,
   });
+  // Newest first: once the sender is closed, no picture starts the thread anew.
+  releases.push(
+    () => shrinker.close(),
+    () => sender.close(),
+  );
+  return sender;
 };
 
 /** Runs the release of everything that was taken so far, newest first. */
@@ -166,8 +176,8 @@ const takeUp = async (
     { config, metrics, log, now },
     (): MonitorState => loop.state,
     dependencies.previewFunction,
+    releases,
   );
-  if (previews !== undefined) releases.push(() => previews.close());
   const intake = createFrameIntake(metrics, guard, dependencies.readJson, previews?.offer);
   let socket: ComfySocket | undefined;
   const loop: ReconcileLoop = new ReconcileLoop({

@@ -19,6 +19,7 @@ const HELP = {
   polls_total: 'REST reads, by kind.',
   poll_failures_total: 'REST reads that failed, by reason.',
   previews_sent_total: 'Pictures while sampling that were handed to the control plane.',
+  previews_shrunk_total: 'Pictures while sampling that were made smaller, to 24 KB at most.',
   preview_questions_total: 'Questions, without a picture, whether anybody watches.',
   previews_dropped_total: 'Pictures while sampling that were not sent, by reason.',
   preview_failures_total: 'Calls of the preview function that failed, by the name of the error.',

@@ -2,11 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { PreviewRequest } from '../../shared-types/index.ts';
+import { MAX_PREVIEW_BYTES, type PreviewRequest } from '../../shared-types/index.ts';
 import type { BinaryFrame } from '../core/monitor-input.ts';
 import type { PromptOwner } from '../core/own-jobs.ts';
+import { MonitorError } from '../monitor-error.ts';
 import { until } from '../test-support/monitor-bench.ts';
+import { jpegOf } from '../test-support/pictures.ts';
 import { createMetrics } from './metrics.ts';
+import type { ShrinkPicture } from './picture-shrinker.ts';
 import { createPreviewFunction } from './preview-function.ts';
 import { PreviewSender, type CallPreviewFunction } from './preview-sender.ts';
 
@@ -17,7 +20,11 @@ const unnamed: BinaryFrame = { kind: 'preview', imageType: 'image/jpeg' };
 let sender: PreviewSender | undefined;
 afterEach(async () => sender?.close());
 
-const start = (call: CallPreviewFunction, onlyPrompt: () => string | undefined = () => undefined) => {
+const start = (
+  call: CallPreviewFunction,
+  onlyPrompt: () => string | undefined = () => undefined,
+  shrink: ShrinkPicture = () => Promise.reject(new Error('must not be called')),
+) => {
   const metrics = createMetrics();
   const warnings: object[] = [];
   const owner: PromptOwner = { kind: 'job', jobId: 'job-1', attempt: 2 };
@@ -25,6 +32,7 @@ const start = (call: CallPreviewFunction, onlyPrompt: () => string | undefined =
   const created = new PreviewSender({
     workerId: 'pod-1',
     call,
+    shrink,
     ownerOf: () => owner,
     onlyPrompt,
     metrics,
@@ -142,6 +150,92 @@ describe('a preview sender', () => {
     it.offer(named, JPEG);
     expect(metrics.value('preview_questions_total')).toBe(1);
     expect(metrics.value('preview_failures_total')).toBe(0);
+  });
+});
+
+describe('a picture of more than 24 KB', () => {
+  const large = jpegOf(512);
+  const watched = (requests: PreviewRequest[]): CallPreviewFunction => {
+    return async (request) => {
+      requests.push(request);
+      return 1;
+    };
+  };
+  const noPrompt = () => undefined;
+
+  test('is made smaller when it is its turn, and only then', async () => {
+    const requests: PreviewRequest[] = [];
+    const shrunk: number[] = [];
+    const { sender: it, metrics } = start(watched(requests), noPrompt, async (image) => {
+      shrunk.push(image.length);
+      return { kind: 'fits', image: JPEG };
+    });
+    expect(large.length).toBeGreaterThan(MAX_PREVIEW_BYTES);
+    for (let n = 0; n < 50; n += 1) it.offer(named, large);
+    await until('one was sent', () => requests.length === 2);
+    expect(shrunk).toEqual([large.length]);
+    expect(requests.map(({ image }) => image)).toEqual([null, JPEG.toString('base64')]);
+    expect(metrics.value('previews_shrunk_total')).toBe(1);
+  });
+
+  test('is not even decoded while nobody watches', async () => {
+    const { sender: it, metrics } = start(async () => 0);
+    it.offer(named, large);
+    await until('it asked', () => metrics.value('preview_questions_total') === 1);
+    await it.close();
+    expect(metrics.value('previews_dropped_total')).toBe(0);
+  });
+
+  test('that stays too large is dropped; the next question comes after ten seconds', async () => {
+    const requests: PreviewRequest[] = [];
+    const {
+      sender: it,
+      metrics,
+      pass,
+    } = start(watched(requests), noPrompt, async () => ({ kind: 'tooLarge' }));
+    it.offer(named, large);
+    await until('it was dropped', () => metrics.value('previews_dropped_total', 'tooLarge') === 1);
+    pass(9000);
+    it.offer(named, JPEG);
+    expect(requests).toHaveLength(1);
+    pass(1000);
+    it.offer(named, JPEG);
+    await until('it asked and sent', () => requests.length === 3);
+    expect(requests.map(({ image }) => image === null)).toEqual([true, true, false]);
+  });
+
+  test('whose thread fails is counted, said once, and harmless', async () => {
+    const requests: PreviewRequest[] = [];
+    const {
+      sender: it,
+      metrics,
+      warnings,
+      pass,
+    } = start(watched(requests), noPrompt, async () => {
+      throw new MonitorError('pictureThreadFailed', 'it ended', { retryable: true });
+    });
+    for (const failures of [1, 2]) {
+      it.offer(named, large);
+      await until('it failed', () => metrics.value('previews_dropped_total', 'shrinkFailed') === failures);
+      pass(10_000);
+    }
+    expect(warnings).toEqual([{ code: 'monitor.previewNotShrunk', error: 'it ended' }]);
+    expect(metrics.value('previews_sent_total')).toBe(0);
+  });
+
+  test('at work is given up when the sender is closed', async () => {
+    let given: AbortSignal | undefined;
+    const { sender: it, metrics } = start(watched([]), noPrompt, (_image, signal) => {
+      given = signal;
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(new Error('gone'))),
+      );
+    });
+    it.offer(named, large);
+    await until('it works', () => given !== undefined);
+    await it.close();
+    expect(given?.aborted).toBe(true);
+    expect(metrics.value('previews_dropped_total')).toBe(0);
   });
 });
 

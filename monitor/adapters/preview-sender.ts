@@ -1,5 +1,5 @@
 /** Sends what the preview desk says is due: one call at a time, beside the loop, which never waits for it. */
-import type { PreviewRequest } from '../../shared-types/index.ts';
+import { MAX_PREVIEW_BYTES, type PreviewRequest } from '../../shared-types/index.ts';
 import type { BinaryFrame } from '../core/monitor-input.ts';
 import type { PromptOwner } from '../core/own-jobs.ts';
 import {
@@ -10,6 +10,7 @@ import {
 } from '../core/preview-desk.ts';
 import type { PreviewListener } from './frame-intake.ts';
 import type { Metrics } from './metrics.ts';
+import type { ShrinkPicture } from './picture-shrinker.ts';
 
 /** Answers how many connections want pictures of the job. Rejects when that could not be found out. */
 export type CallPreviewFunction = (request: PreviewRequest, signal: AbortSignal) => Promise<number>;
@@ -17,6 +18,8 @@ export type CallPreviewFunction = (request: PreviewRequest, signal: AbortSignal)
 export interface PreviewSenderOptions {
   readonly workerId: string;
   readonly call: CallPreviewFunction;
+  /** Asked for a picture of more than 24 KB that is about to be sent, and for no other. */
+  readonly shrink: ShrinkPicture;
   readonly ownerOf: (promptId: string) => PromptOwner;
   /** The own prompt that runs, where it is the only one: a preview of the old kind names none. */
   readonly onlyPrompt: () => string | undefined;
@@ -79,10 +82,31 @@ export class PreviewSender {
 
   async #send(call: PreviewCall): Promise<void> {
     const startedAt = this.#options.now();
-    const watchers = await this.#ask(call);
+    const watchers = await (isTooLarge(call) ? this.#shrinkAndAsk(call) : this.#ask(call));
     this.#desk.answered(call, watchers, startedAt);
     this.#calling = undefined;
     this.#pump();
+  }
+
+  /** Without a picture nothing is asked either: the next question is ten seconds away, as after a failed call. */
+  async #shrinkAndAsk(call: PreviewCall): Promise<number | undefined> {
+    const image = await this.#shrunk(call.picture.image);
+    if (image === undefined || this.#ending.signal.aborted) return undefined;
+    return this.#ask({ ...call, picture: { ...call.picture, mimeType: 'image/jpeg', image } });
+  }
+
+  async #shrunk(image: Uint8Array): Promise<Uint8Array | undefined> {
+    try {
+      const shrunk = await this.#options.shrink(image, this.#ending.signal);
+      if (shrunk.kind === 'fits') {
+        this.#options.metrics.add('previews_shrunk_total');
+        return shrunk.image;
+      }
+      this.#dropped(shrunk.kind);
+    } catch (error) {
+      if (!this.#ending.signal.aborted) this.#shrinkFailed(error);
+    }
+    return undefined;
   }
 
   async #ask(call: PreviewCall): Promise<number | undefined> {
@@ -98,11 +122,12 @@ export class PreviewSender {
 
   #dropped(reason: PreviewDrop): void {
     this.#options.metrics.add('previews_dropped_total', reason);
-    if (reason === 'tooLarge')
-      this.#warn(
-        { code: 'monitor.previewTooLarge' },
-        'a preview is larger than 24 KB; ComfyUI makes smaller ones with --preview-size 256',
-      );
+  }
+
+  #shrinkFailed(error: unknown): void {
+    this.#dropped('shrinkFailed');
+    const reason = error instanceof Error ? error.message : typeof error;
+    this.#warn({ code: 'monitor.previewNotShrunk', error: reason }, 'a preview could not be made smaller');
   }
 
   #failed(error: unknown): void {
@@ -111,12 +136,15 @@ export class PreviewSender {
   }
 
   /** Once a code: what follows is only counted. */
-  #warn(fields: { readonly code: string; readonly error?: string }, message: string): void {
+  #warn(fields: { readonly code: string; readonly error: string }, message: string): void {
     if (this.#told.has(fields.code)) return;
     this.#told.add(fields.code);
     this.#options.log.warn(fields, `${message}; further ones are only counted`);
   }
 }
+
+const isTooLarge = ({ withPicture, picture }: PreviewCall): boolean =>
+  withPicture && picture.image.length > MAX_PREVIEW_BYTES;
 
 const promptOf = (frame: BinaryFrame, onlyPrompt: () => string | undefined): string | undefined => {
   if (frame.kind === 'preview') return onlyPrompt();

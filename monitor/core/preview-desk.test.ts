@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { MAX_PREVIEW_BYTES } from '../../shared-types/index.ts';
+import { jpegOf, pngOf } from '../test-support/pictures.ts';
 import type { PromptOwner } from './own-jobs.ts';
 import { createPreviewDesk, PREVIEW_LIMITS, type PreviewDrop } from './preview-desk.ts';
 
@@ -9,6 +10,12 @@ const PNG = [0x89, 0x50, 0x4e, 0x47];
 const picture = (n: number, head = JPEG, length = 64): Buffer => {
   const bytes = Buffer.alloc(length, n);
   Buffer.from(head).copy(bytes);
+  return bytes;
+};
+
+const bomb = (): Buffer => {
+  const bytes = Buffer.from(pngOf(8));
+  bytes.writeUInt32BE(0x7f_ff_ff_ff, 16);
   return bytes;
 };
 
@@ -170,7 +177,12 @@ describe('a prompt', () => {
 describe('a picture', () => {
   test.each<[string, Buffer, PreviewDrop[]]>([
     ['of exactly 24 KB', picture(1, PNG, MAX_PREVIEW_BYTES), []],
-    ['of a byte more', picture(1, PNG, MAX_PREVIEW_BYTES + 1), ['tooLarge']],
+    ['of more, that can be made smaller', jpegOf(512), []],
+    ['of a byte more, without a size', picture(1, JPEG, MAX_PREVIEW_BYTES + 1), ['undecodable']],
+    ['of 4 MB', Buffer.concat([jpegOf(16), Buffer.alloc(4 * 1024 * 1024)]), ['tooLarge']],
+    ['of 2048 pixels', jpegOf(2048, 8), []],
+    ['of 2049 pixels', jpegOf(2049, 8), ['tooLarge']],
+    ['of two gigapixels in a few bytes', bomb(), ['tooLarge']],
     ['without bytes', Buffer.alloc(0), ['notAPicture']],
     ['of one byte', Buffer.from([0xff]), ['notAPicture']],
     ['that is a page', Buffer.from('<html><script>alert(1)</script>'), ['notAPicture']],

@@ -4,6 +4,7 @@
  */
 import { MAX_PREVIEW_BYTES } from '../../shared-types/index.ts';
 import type { PromptOwner } from './own-jobs.ts';
+import { pictureHeader, type PictureHeader } from './picture-header.ts';
 
 /** Milliseconds where not said otherwise. */
 export const PREVIEW_LIMITS = {
@@ -14,11 +15,16 @@ export const PREVIEW_LIMITS = {
   undecidedMs: 10_000,
   /** Prompts at a time. */
   prompts: 8,
+  /** Bytes of a picture that is held, to be made smaller once it is its turn; as much for each prompt. */
+  sourceBytes: 4 * 1024 * 1024,
+  /** Pixels. What is larger is not unpacked, here or in a browser. */
+  maxSide: 2048,
 } as const;
 
 export interface Picture {
   readonly nodeId: string | null;
-  readonly mimeType: 'image/jpeg' | 'image/png';
+  readonly mimeType: PictureHeader['mimeType'];
+  /** May be larger than what is sent. */
   readonly image: Uint8Array;
 }
 
@@ -33,7 +39,8 @@ export interface PreviewCall {
 }
 
 /** What is dropped is counted under one of these. */
-export type PreviewDrop = 'tooLarge' | 'notAPicture' | 'superseded' | 'noJob' | 'tooManyPrompts';
+export type PreviewDrop =
+  'tooLarge' | 'undecodable' | 'notAPicture' | 'superseded' | 'noJob' | 'tooManyPrompts' | 'shrinkFailed';
 
 export interface PreviewDesk {
   offer(promptId: string, nodeId: string | null, image: Uint8Array, now: number): void;
@@ -54,11 +61,11 @@ interface Slot {
   pictureAt: number;
 }
 
-/** By its own bytes: what the frame says of the format is not to be trusted. */
-const mimeTypeOf = (image: Uint8Array): Picture['mimeType'] | undefined => {
-  const head = [...image.subarray(0, 4)].join();
-  if (head.startsWith('255,216,255')) return 'image/jpeg';
-  return head === '137,80,78,71' ? 'image/png' : undefined;
+/** What no decoder is to see, by its first bytes; undefined for a picture that may be held. */
+const objectionTo = (image: Uint8Array, header: PictureHeader): PreviewDrop | undefined => {
+  if (image.length > PREVIEW_LIMITS.sourceBytes || (header.side ?? 0) > PREVIEW_LIMITS.maxSide)
+    return 'tooLarge';
+  return image.length > MAX_PREVIEW_BYTES && header.side === undefined ? 'undecodable' : undefined;
 };
 
 /** No wait is that long: a clock that was set back must not stop the previews until it has caught up. */
@@ -116,14 +123,15 @@ export const createPreviewDesk = (
 
   return {
     offer: (promptId, nodeId, image, now) => {
-      if (image.length > MAX_PREVIEW_BYTES) return dropped('tooLarge');
-      const mimeType = mimeTypeOf(image);
-      if (mimeType === undefined) return dropped('notAPicture');
+      const header = pictureHeader(image);
+      if (header === undefined) return dropped('notAPicture');
+      const objection = objectionTo(image, header);
+      if (objection !== undefined) return dropped(objection);
       if (ownerOf(promptId).kind === 'none') return dropped('noJob');
       const slot = slotOf(promptId, now);
       if (slot === undefined) return dropped('tooManyPrompts');
       if (slot.held !== undefined) dropped('superseded');
-      slot.held = { nodeId, mimeType, image };
+      slot.held = { nodeId, mimeType: header.mimeType, image };
     },
     next: (now) => {
       const inTurn = [...slots.values()].toSorted((a, b) => a.dueAt - b.dueAt);
