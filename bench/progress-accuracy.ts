@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { createFakeProfileStore } from '../functions/adapters/dynamodb/profile-store.fake.ts';
 import { expectPrompt } from '../functions/core/estimate/expect-prompt.ts';
 import { learnAttempt } from '../functions/core/estimate/learn-attempt.ts';
-import type { ProfileStore } from '../functions/core/estimate/ports.ts';
+import { CLASS_PROFILE, type ProfileStore } from '../functions/core/estimate/ports.ts';
 import type { Logger, NodeTransition } from '../functions/core/ports.ts';
 import type { MonitorEvent } from '../monitor/core/monitor-state.ts';
 import { simulate } from '../monitor/test-support/simulation.ts';
@@ -42,6 +42,14 @@ const fail = (code: string, data: unknown): void => {
   throw new Error(`${code} ${JSON.stringify(data)}`);
 };
 const logger: Logger = { info: () => undefined, warn: fail, error: fail };
+
+/** What a store knows of classes, without what it knows of workflows. */
+const classesOf = async (store: ProfileStore): Promise<ProfileStore> => {
+  const key = { of: CLASS_PROFILE, kind: KIND };
+  const [classes, alone] = [await store.get(key), createFakeProfileStore()];
+  if (classes !== undefined) await alone.put(key, classes, 0);
+  return alone;
+};
 
 /** The prompt as the dispatcher sends it. */
 const dispatched = async (
@@ -115,56 +123,74 @@ const row = (job: string, way: string, all: readonly Accuracy[]): string => {
   return `| ${job} | ${way} | ${cells.join(' | ')} |`;
 };
 
-const report = (job: string, first: readonly Measured[], later: readonly Measured[]): void => {
+/** By what was known before: nothing, classes by other workflows, or the workflow itself. */
+interface Results {
+  readonly first: Measured[];
+  readonly kin: Measured[];
+  readonly later: Measured[];
+}
+
+const noResults = (): Results => ({ first: [], kin: [], later: [] });
+
+const report = (job: string, { first, kin, later }: Results): void => {
   const all = later.length === 0 ? first : later;
-  console.log(
-    row(
-      job,
-      'ours, never seen before',
-      first.map(({ ours }) => ours),
-    ),
-  );
-  if (later.length > 0)
-    console.log(
-      row(
-        '',
-        `ours, learnt`,
-        later.map(({ ours }) => ours),
-      ),
-    );
-  console.log(
-    row(
-      '',
-      'nodes done / nodes',
-      all.map(({ nodes }) => nodes),
-    ),
-  );
-  console.log(
-    row(
-      '',
-      'steps only',
-      all.map(({ steps }) => steps),
-    ),
-  );
+  const rows = [
+    ['ours, never seen before', first.map(({ ours }) => ours)],
+    ['ours, new workflow of known classes', kin.map(({ ours }) => ours)],
+    ['ours, learnt', later.map(({ ours }) => ours)],
+    ['nodes done / nodes', all.map(({ nodes }) => nodes)],
+    ['steps only', all.map(({ steps }) => steps)],
+  ] as const;
+  for (const [index, [way, accuracies]] of rows.entries())
+    console.log(row(index === 0 ? job : '', way, accuracies));
 };
 
-const everything: { readonly first: Measured[]; readonly later: Measured[] } = { first: [], later: [] };
+const everything = noResults();
+
+const keep = (results: Results): void => {
+  everything.first.push(...results.first);
+  everything.kin.push(...results.kin);
+  everything.later.push(...results.later);
+};
+
+const scenarioRun = ({ name, plan }: (typeof SCENARIOS)[number], index: number) => {
+  const random = createRandom(seed * 1000 + index);
+  return (run: number): Case => {
+    const recording = recordingOf(name, plan(run, random), `synthetic-${index}-${run}`);
+    const [prompt] = recording.prompts;
+    if (prompt === undefined) throw new Error(`${name} has no prompt`);
+    return { recording, prompt };
+  };
+};
+
+/** What the first runs of all the other scenarios teach of classes. */
+const classesOfOthers = async (index: number): Promise<ProfileStore> => {
+  const profiles = createFakeProfileStore();
+  for (const [other, scenario] of SCENARIOS.entries()) {
+    if (other === index) continue;
+    const next = scenarioRun(scenario, other);
+    for (let run = 0; run < 3; run += 1) {
+      const { recording, prompt } = next(run);
+      const { events } = await runOne(recording, prompt, createFakeProfileStore());
+      await learn(events, prompt, `job-${other}-${run}`, profiles);
+    }
+  }
+  return classesOf(profiles);
+};
 
 const runScenario = async (scenario: (typeof SCENARIOS)[number], index: number): Promise<void> => {
   const profiles = createFakeProfileStore();
-  const random = createRandom(seed * 1000 + index);
-  const [first, later]: [Measured[], Measured[]] = [[], []];
+  const next = scenarioRun(scenario, index);
+  const results = noResults();
   for (let run = 0; run < RUNS; run += 1) {
-    const recording = recordingOf(scenario.name, scenario.plan(run, random), `synthetic-${index}-${run}`);
-    const [prompt] = recording.prompts;
-    if (prompt === undefined) continue;
+    const { recording, prompt } = next(run);
     const { events, measured } = await runOne(recording, prompt, profiles);
-    (run === 0 ? first : later).push(measured);
+    (run === 0 ? results.first : results.later).push(measured);
+    if (run === 0) results.kin.push((await runOne(recording, prompt, await classesOfOthers(index))).measured);
     await learn(events, prompt, `job-${run}`, profiles);
   }
-  report(scenario.name, first, later);
-  everything.first.push(...first);
-  everything.later.push(...later);
+  report(scenario.name, results);
+  keep(results);
 };
 
 interface Case {
@@ -191,11 +217,12 @@ const runRecordings = async (): Promise<void> => {
       const { events } = await runOne(other.recording, other.prompt, createFakeProfileStore());
       await learn(events, other.prompt, `job-${index}`, profiles);
     }
+    const { measured: kin } = await runOne(one.recording, one.prompt, await classesOf(profiles));
     const { measured: later } = await runOne(one.recording, one.prompt, profiles);
     const seconds = ((one.prompt.endedAt - one.prompt.startedAt) / 1000).toFixed(0);
-    report(`recorded: ${one.recording.name} (${seconds} s)`, [first], [later]);
-    everything.first.push(first);
-    everything.later.push(later);
+    const results = { first: [first], kin: [kin], later: [later] };
+    report(`recorded: ${one.recording.name} (${seconds} s)`, results);
+    keep(results);
   }
 };
 
@@ -206,15 +233,17 @@ console.log('quarters of the time, in percent of the whole time. Backwards: how 
 console.log('| job | way | percentage | ETA 25 % | ETA 50 % | ETA 75 % | backwards |');
 console.log('| --- | --- | --- | --- | --- | --- | --- |');
 await runRecordings();
-report('**all recorded**', everything.first, everything.later);
+report('**all recorded**', everything);
 const recorded = everything.first.length;
 for (const [index, scenario] of SCENARIOS.entries()) await runScenario(scenario, index);
-report('**all synthetic**', everything.first.slice(recorded), everything.later.slice(recorded));
+const synthetic = (measured: readonly Measured[]): Measured[] => measured.slice(recorded);
+const { first, kin, later } = everything;
+report('**all synthetic**', { first: synthetic(first), kin: synthetic(kin), later: synthetic(later) });
 
-const held = everything.later.flatMap(({ ours }) => ours.held);
+const held = later.flatMap(({ ours }) => ours.held);
 const share = ((100 * held.filter(Boolean).length) / Math.max(1, held.length)).toFixed(0);
 console.log(`\nLearnt: the interval told held the truth in ${share} % of ${held.length} cases (aim: 80 %).`);
-const fellBack = [...everything.first, ...everything.later].reduce((sum, { ours }) => sum + ours.fellBack, 0);
+const fellBack = [...first, ...kin, ...later].reduce((sum, { ours }) => sum + ours.fellBack, 0);
 if (fellBack > 0) {
   console.error(`ours moved backwards ${fellBack} times`);
   process.exitCode = 1;

@@ -25,15 +25,28 @@ test('every time, class, loader and factor arrives, in less than 8 KB', () => {
     durations: new Map([...quick.durations].filter(([id]) => shape.nodes.get(id)?.loadsModel === false)),
   });
   const expected = expectedOf(shape, { profile, classes: learnClasses(EMPTY_PROFILE, shape, quick) });
+  expect(expected.guesses).toBeUndefined();
   const text = JSON.stringify(expected);
   expect(Buffer.byteLength(text)).toBeLessThan(8192);
   const read = readExpectations(JSON.parse(text));
   const times = (of: Expectations['nodes'] | undefined) =>
     Object.fromEntries([...(of ?? [])].map(([key, { ms, deviation }]) => [key, [ms, deviation]]));
-  expect(times(read?.nodes)).toEqual(expected?.nodes);
-  expect(times(read?.cold)).toEqual(expected?.cold);
-  expect(times(read?.classes)).toEqual(expected?.classes);
-  expect(Object.keys(expected?.classes ?? {}).length).toBeGreaterThan(0);
-  expect(read?.loads).toEqual(expected?.loads);
-  expect(read?.wall).toBe(expected?.wall);
+  expect(times(read?.nodes)).toEqual(expected.nodes);
+  expect(times(read?.cold)).toEqual(expected.cold);
+  expect(times(read?.classes)).toEqual(expected.classes);
+  expect(Object.keys(expected.classes ?? {}).length).toBeGreaterThan(0);
+  expect(read?.loads).toEqual(expected.loads);
+  expect(read?.wall).toBe(expected.wall);
+});
+
+test('guesses arrive where nothing was measured, in less than 8 KB', () => {
+  const shape = shapeOf(WORKFLOW);
+  if (shape === undefined) throw new Error('no workflow');
+  const expected = expectedOf(shape, { profile: undefined, classes: undefined });
+  const text = JSON.stringify(expected);
+  expect(Buffer.byteLength(text)).toBeLessThan(8192);
+  const read = readExpectations(JSON.parse(text));
+  const guesses = [...(read?.guesses ?? [])].map(([id, { ms, steps }]) => [id, [ms, steps]] as const);
+  expect(Object.fromEntries(guesses)).toEqual(expected.guesses);
+  expect(guesses.length).toBeGreaterThan(50);
 });

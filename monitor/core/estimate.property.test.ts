@@ -60,6 +60,7 @@ const expectations = fc.oneof(
       nodes: times,
       cold: times,
       classes: times,
+      guesses: times,
       loads: fc.oneof(fc.array(key), fc.array(hostile), hostile),
       wall: hostile,
     },

@@ -169,3 +169,51 @@ describe('without history', () => {
     expect(etaOf(job, T0 + 5000)).toBeNull();
   });
 });
+
+describe('with guesses alone', () => {
+  const GUESSED = {
+    nodes: {},
+    guesses: { load: [6000, 1], sample: [6000, 20], again: [2000, 5], save: [400, 1] },
+  };
+  const guessed = (...runs: Partial<NodeRun>[]): Job => jobOf(runs, GUESSED);
+
+  test('nodes weigh what their kind usually takes, and no time is told', () => {
+    expect(percentage(guessed(finished('load', T0, T0 + 6000)), T0 + 6000)).toBeCloseTo((100 * 6) / 14.4, 0);
+    expect(etaOf(guessed(finished('load', T0, T0 + 6000)), T0 + 6000)).toBeNull();
+  });
+
+  test('a card that is ten times slower is so for all nodes', () => {
+    const job = guessed(finished('load', T0, T0 + 60_000));
+    expect(percentage(job, T0 + 60_000)).toBeGreaterThan((100 * 6) / 14.4 - 1);
+    expect(percentage(job, T0 + 60_000)).toBeLessThan((100 * 6) / 14.4 + 10);
+  });
+
+  test('a sampler does less than a step before its first, however long that takes', () => {
+    const job = guessed(finished('load', T0, T0 + 6000), { nodeId: 'sample', startedAt: T0 + 6000 });
+    const before = percentage(job, T0 + 6000);
+    expect(percentage(job, T0 + 600_000) - before).toBeLessThan(100 / 14.4 / 2);
+    const noOne = guessed(finished('load', T0, T0 + 6000), {
+      nodeId: 'sample',
+      startedAt: T0 + 6000,
+      max: 20,
+    });
+    expect(percentage(noOne, T0 + 600_000) - before).toBeLessThan(100 / 14.4 / 2);
+  });
+
+  test('a node that says nothing moves with time, never to two thirds of all', () => {
+    const at = (ms: number) => percentage(guessed({ nodeId: 'load', startedAt: T0 }), T0 + ms);
+    expect([at(0), at(3000) > at(1000), at(12_000) > at(6000)]).toEqual([0, true, true]);
+    expect(at(86_400_000)).toBeLessThan(67);
+  });
+
+  test('from two steps on, the rate of a sampler counts and not the guess', () => {
+    const job = guessed(cached('load'), sampler('sample', 10, 3000));
+    expect(percentage(job, T0 + 30_000)).toBeGreaterThan(30);
+    expect(percentage(job, T0 + 30_000)).toBeLessThan(45);
+  });
+
+  test('a node that takes far longer than guessed weighs at most as much as all the others', () => {
+    const job = jobOf([{ nodeId: 'load', startedAt: T0 }], { nodes: { sample: [20_000, 1000] } });
+    expect(percentage(job, T0 + 3_600_000)).toBeLessThan(40);
+  });
+});

@@ -4,8 +4,9 @@
  */
 import type { Eta } from '../../shared-types/index.ts';
 import type { Expectation, Expectations } from './expectations.ts';
+import { weightsIn } from './guesses.ts';
 import type { Job, NodeRun } from './job.ts';
-import { isOverdue, leftBySteps, nodeShare, nodeTime } from './node-time.ts';
+import { isOverdue, leftBySteps, nodeShare, nodeTime, type Weight } from './node-time.ts';
 
 export interface Estimate {
   /** For the percentage: what the nodes took that ran, and of those at work what they are known to have done, which
@@ -90,16 +91,16 @@ const addFinished = (sums: Sums, run: NodeRun, expected: Expectation | undefined
   sums.movedAt = Math.max(sums.movedAt, run.finishedAt ?? 0);
 };
 
-/** @param usualMs what a node takes of which nothing is known */
+/** @param weight of a node of which nothing is known */
 const addRunning = (
   sums: Sums,
   run: NodeRun,
   expected: Expectation | undefined,
   now: number,
-  usualMs: number,
+  weight: Weight,
 ): void => {
   const time = nodeTime(run, expected, now);
-  const share = nodeShare(run, time, expected?.ms ?? usualMs);
+  const share = nodeShare(run, time, expected, weight);
   sums.doneMs += share.done;
   sums.leftMs += share.left;
   sums.longest = Math.max(sums.longest, share.left);
@@ -153,10 +154,11 @@ const sumsOf = (job: Job, expect: Expect, now: number): Sums => {
   const pace = paceOf(job, expect, total, now);
   // What half of the known nodes do not reach.
   const usualMs = Math.max(times[Math.floor(times.length / 2)] ?? 1, 1);
+  const weight = weightsIn(job, ids, now, { usualMs, knownMs: total });
   for (const id of ids) {
     const run = job.nodes.get(id);
-    if (run === undefined) addComing(sums, expect(id), pace, usualMs);
-    else if (run.state === 'running') addRunning(sums, run, expect(id), now, usualMs);
+    if (run === undefined) addComing(sums, expect(id), pace, weight(id).ms);
+    else if (run.state === 'running') addRunning(sums, run, expect(id), now, weight(id));
     else addFinished(sums, run, expect(id), now);
   }
   return sums;

@@ -9,6 +9,14 @@ export interface Expectation {
   readonly deviation: number;
 }
 
+/** Of a node that nobody ever measured: what it weighs in the percentage, and nothing that a time could be told by. */
+export interface Guess {
+  /** Milliseconds on an ordinary card, finite, not negative. */
+  readonly ms: number;
+  /** That it will count; 1 for none. */
+  readonly steps: number;
+}
+
 export interface Expectations {
   /** Node id → its time when no model has to be loaded. */
   readonly nodes: ReadonlyMap<string, Expectation>;
@@ -16,6 +24,7 @@ export interface Expectations {
   readonly cold: ReadonlyMap<string, Expectation>;
   /** Class → time of each of its nodes that `nodes` does not name. */
   readonly classes: ReadonlyMap<string, Expectation>;
+  readonly guesses: ReadonlyMap<string, Guess>;
   /** Nodes that load a model when they run. */
   readonly loads: readonly string[];
   /** Time of the whole over the sum of its nodes' times: below 1 where nodes run in parallel. */
@@ -42,6 +51,11 @@ const readTimes = (value: unknown): ReadonlyMap<string, Expectation> => {
   return times;
 };
 
+const readGuesses = (value: unknown): ReadonlyMap<string, Guess> =>
+  new Map(
+    [...readTimes(value)].map(([id, { ms, deviation: steps }]) => [id, { ms, steps: Math.max(1, steps) }]),
+  );
+
 const readIds = (value: unknown): readonly string[] =>
   (Array.isArray(value) ? (value as readonly unknown[]) : [])
     .slice(0, MAX_ENTRIES)
@@ -54,7 +68,8 @@ const readWall = (value: unknown): number =>
 export const readExpectations = (value: unknown): Expectations | undefined => {
   if (!isRecord(value)) return undefined;
   const [nodes, classes] = [readTimes(value['nodes']), readTimes(value['classes'])];
-  if (nodes.size + classes.size === 0) return undefined;
+  const guesses = readGuesses(value['guesses']);
+  if (nodes.size + classes.size + guesses.size === 0) return undefined;
   const { cold, loads, wall } = value;
-  return { nodes, cold: readTimes(cold), classes, loads: readIds(loads), wall: readWall(wall) };
+  return { nodes, cold: readTimes(cold), classes, guesses, loads: readIds(loads), wall: readWall(wall) };
 };

@@ -2,7 +2,7 @@
  * What a node that ran or runs has taken, and what it will take yet. A node that counts steps moves by its steps: from
  * the last of them on, time counts for less than one more. All times are milliseconds.
  */
-import type { Expectation } from './expectations.ts';
+import type { Expectation, Guess } from './expectations.ts';
 import type { NodeRun } from './job.ts';
 
 /** Of a step that is under way, so much at most is taken for done. */
@@ -130,17 +130,45 @@ export interface NodeShare {
   readonly left: number;
 }
 
+/** Of a node that was never measured, and says nothing of itself: half as long again as it has taken already. */
+const AGAIN = 0.5;
+
+/** What a node weighs that was never measured. */
+export interface Weight extends Guess {
+  /** Up to this it grows while it takes longer than was guessed. */
+  readonly mostMs: number;
+}
+
+/** One that counts steps does one of them at most, whatever passes; any other grows with the time that it takes. */
+const unknownShare = (run: NodeRun, elapsed: number, { ms, steps, mostMs }: Weight): NodeShare => {
+  const weight = Math.max(ms, 1);
+  const ahead = Math.max(run.max, steps);
+  const counts = run.stepsFrom === undefined ? ahead > 1 : isSinglePass(run);
+  if (!counts) {
+    const grown = Math.max(weight, Math.min((1 + AGAIN) * elapsed, mostMs));
+    const done = Math.min(elapsed, grown / (1 + AGAIN));
+    return { done, left: grown - done };
+  }
+  const most = ((run.stepsFrom === undefined ? 0 : run.value) + WITHIN_STEP) / ahead;
+  const done = Math.min(silentShare(elapsed, weight), most) * weight;
+  return { done, left: weight - done };
+};
+
 /**
  * What a node at work weighs in the percentage, done and to do. By its steps where they tell; one that says nothing
  * weighs what it usually takes and is never done by the passing of time.
+ * @param guess where it was never measured
  */
-export const nodeShare = (run: NodeRun, { elapsed, left, bySteps }: NodeTime, usualMs: number): NodeShare => {
-  if (bySteps && left !== undefined) return { done: elapsed, left };
-  const weight = Math.max(usualMs, 1);
-  const share = silentShare(elapsed, weight);
-  // Its first step alone says nothing of its time to who does not know it, but that there are others to come.
-  const most = isSinglePass(run) && bySteps ? (run.value + WITHIN_STEP) / run.max : 1;
-  const done = Math.min(share, most) * weight;
+export const nodeShare = (
+  run: NodeRun,
+  { elapsed, left, bySteps }: NodeTime,
+  expected: Expectation | undefined,
+  guess: Weight,
+): NodeShare => {
+  if (left === undefined) return unknownShare(run, elapsed, guess);
+  if (bySteps || expected === undefined) return { done: elapsed, left };
+  const weight = Math.max(expected.ms, 1);
+  const done = silentShare(elapsed, weight) * weight;
   return { done, left: weight - done };
 };
 

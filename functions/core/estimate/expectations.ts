@@ -2,6 +2,7 @@
  * What a prompt is expected to take, as its monitor gets it in `extra_data.expected` of POST /prompt and reads it back
  * from /queue after a restart. Times are milliseconds, each `[mean, mean absolute deviation]`.
  */
+import { guessedMs } from './guess.ts';
 import type { Profile, Stat } from './profile.ts';
 import type { ShapeNode, WorkflowShape } from './workflow-shape.ts';
 
@@ -15,17 +16,20 @@ export interface Expected {
   readonly cold?: Times;
   /** Class → time of each of its nodes that `nodes` had no room for. */
   readonly classes?: Times;
+  /** Node id → what a node that nothing is known of weighs in the percentage, and the steps that it counts. */
+  readonly guesses?: Readonly<Record<string, readonly [ms: number, steps: number]>>;
   /** Nodes that load a model when they run. */
   readonly loads?: readonly string[];
   /** Time of the whole over the sum of its nodes' times. */
   readonly wall?: number;
 }
 
-/** In all well under 8 KB. */
-const NODES_BYTES = 3000;
-const COLD_BYTES = 2000;
-const CLASSES_BYTES = 1500;
+/** In all under 8 KB. */
+const NODES_BYTES = 2800;
+const COLD_BYTES = 1600;
+const CLASSES_BYTES = 1200;
 const LOADS_BYTES = 800;
+const GUESSES_BYTES = 1500;
 
 /** Of another workflow: its models and sizes may be others. */
 const CLASS_DEVIATION = 0.4;
@@ -110,13 +114,31 @@ const loadsOf = (shape: WorkflowShape): readonly string[] => {
   return ids.filter((id) => (bytes += Buffer.byteLength(JSON.stringify(id)) + 1) <= LOADS_BYTES);
 };
 
+/** On a worker that is so much slower or faster than an ordinary one, all that is guessed is as well. */
+const MOST_SCALE = 50;
+
+/** In proportion to what is known of the same workflow. */
+const guessesOf = (shape: WorkflowShape, known: Known): ReadonlyMap<string, readonly [number, number]> => {
+  let [actual, guessed] = [0, 0];
+  for (const [id, [ms]] of known) {
+    const node = shape.nodes.get(id);
+    actual += ms;
+    guessed += node === undefined ? 0 : guessedMs(node);
+  }
+  const scale = guessed > 0 ? Math.min(Math.max(actual / guessed, 1 / MOST_SCALE), MOST_SCALE) : 1;
+  const unknown = [...shape.nodes].filter(([id]) => !known.has(id));
+  return new Map(
+    unknown.map(([id, node]) => [id, [round(guessedMs(node) * scale), Math.round(node.steps)] as const]),
+  );
+};
+
 /** Of the workflow itself alone: how much of another runs in parallel says nothing. */
 const wallOf = ({ profile }: History): Stat | undefined => profile?.wall;
 
-/** Undefined when nothing is known of any node. */
-export const expectedOf = (shape: WorkflowShape, history: History): Expected | undefined => {
+/** Where nothing is known of any node, guesses alone. */
+export const expectedOf = (shape: WorkflowShape, history: History): Expected => {
   const warm = longestFirst(knownTimes(shape, 'warm', history));
-  if (warm.size === 0) return undefined;
+  const guesses = split(longestFirst(guessesOf(shape, warm)), GUESSES_BYTES).kept;
   const { kept, left } = split(warm, NODES_BYTES);
   const cold = split(longestFirst(differing(knownTimes(shape, 'cold', history), warm)), COLD_BYTES).kept;
   const classes = split(meansByClass(shape, left), CLASSES_BYTES).kept;
@@ -126,6 +148,7 @@ export const expectedOf = (shape: WorkflowShape, history: History): Expected | u
     nodes: plain(kept),
     ...(cold.size === 0 ? {} : { cold: plain(cold) }),
     ...(classes.size === 0 ? {} : { classes: plain(classes) }),
+    ...(guesses.size === 0 ? {} : { guesses: plain(guesses) }),
     ...(loads.length === 0 ? {} : { loads }),
     ...(wall === undefined ? {} : { wall: round(wall.mean) }),
   };

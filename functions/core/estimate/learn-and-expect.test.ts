@@ -97,22 +97,40 @@ describe('expectations', () => {
 
   test('scale with the steps, tell cold from warm, and name what loads', () => {
     const expected = expectedOf(shape(40), { profile, classes: undefined });
-    expect(expected?.nodes).toMatchObject({ sample: [8000, 2000], save: [300, 75] });
-    expect(expected?.cold).toEqual({ sample: [20_000, 5000] });
-    expect(expected?.nodes['load']?.[0]).toBe(20_000);
-    expect(expected?.loads).toEqual(['load']);
-    expect(expected?.wall).toBeCloseTo(1.01, 1);
+    expect(expected.nodes).toMatchObject({ sample: [8000, 2000], save: [300, 75] });
+    expect(expected.cold).toEqual({ sample: [20_000, 5000] });
+    expect(expected.nodes['load']?.[0]).toBe(20_000);
+    expect(expected.loads).toEqual(['load']);
+    expect(expected.wall).toBeCloseTo(1.01, 1);
   });
 
   test('of a workflow never seen come from its classes, and are less sure', () => {
     const classes = learnClasses(EMPTY_PROFILE, shape(), run({ sample: 4000 }));
     const expected = expectedOf(shape(20, 'x'), { profile: undefined, classes });
-    expect(expected?.nodes).toEqual({ xsample: [4000, 1600] });
-    expect(expected?.wall).toBeUndefined();
+    expect(expected.nodes).toEqual({ xsample: [4000, 1600] });
+    expect(expected.wall).toBeUndefined();
   });
 
-  test('are none where nothing is known', () => {
-    expect(expectedOf(shape(), { profile: undefined, classes: undefined })).toBeUndefined();
-    expect(expectedOf(shape(20, 'x'), { profile, classes: undefined })).toBeUndefined();
+  test.each([
+    ['of a workflow never seen', undefined],
+    ['of another workflow than the one that is known', profile],
+  ])('%s are guesses, and no times', (_name, known) => {
+    const expected = expectedOf(shape(20, 'x'), { profile: known, classes: undefined });
+    expect(expected.nodes).toEqual({});
+    expect(expected).toMatchObject({
+      guesses: { xsample: [6000, 20], xload: [6000, 1], xsave: [300, 1] },
+      loads: ['xload'],
+    });
+  });
+
+  test('guess in proportion to what is known, of the rest alone', () => {
+    const slow = learnClasses(EMPTY_PROFILE, shape(), run({ sample: 60_000 }));
+    const expected = expectedOf(shape(20, 'x'), { profile: undefined, classes: slow });
+    expect(expected.nodes).toEqual({ xsample: [60_000, 24_000] });
+    expect(expected.guesses).toEqual({ xload: [60_000, 1], xsave: [3000, 1] });
+    const stuck = learnClasses(EMPTY_PROFILE, shape(), run({ sample: 80_000_000 }));
+    expect(expectedOf(shape(20, 'x'), { profile: undefined, classes: stuck }).guesses).toMatchObject({
+      xload: [300_000, 1],
+    });
   });
 });

@@ -118,7 +118,8 @@ describe('a prompt', () => {
     await learn('a');
     const text = JSON.stringify(WORKFLOW);
     expect(await expectPrompt('b', text, 'gpu', deps)).toMatchObject({ nodes: { '1': [5000, 1250] } });
-    expect(await expectPrompt('b', text, 'other', deps)).toBeUndefined();
+    expect(await expectPrompt('b', text, 'other', deps)).toMatchObject({ nodes: {} });
+    expect(await expectPrompt('b', '[]', 'gpu', deps)).toBeUndefined();
   });
 
   test('goes out without when its text does not read or the table fails', async () => {

@@ -9,6 +9,8 @@ export interface ShapeNode {
   readonly classType: string;
   /** Steps × megapixels, each 1 where the node has none; 10⁻⁶ to 10⁹. */
   readonly work: number;
+  /** Steps that it counts; 1 where it counts none. */
+  readonly steps: number;
   /** Names a model file: when it runs instead of coming from the cache, a model is loaded. */
   readonly loadsModel: boolean;
 }
@@ -145,8 +147,9 @@ export const shapeOf = (workflow: unknown): WorkflowShape | undefined => {
   const pixels = pixelsOf(raw);
   const nodes = new Map<string, ShapeNode>();
   for (const [id, node] of raw) {
-    const work = bounded(stepsOf(raw, node) * (pixels.get(id) || 1));
-    nodes.set(id, { classType: node.classType, work, loadsModel: modelsOf(node).length > 0 });
+    const steps = bounded(stepsOf(raw, node));
+    const work = bounded(steps * (pixels.get(id) || 1));
+    nodes.set(id, { classType: node.classType, work, steps, loadsModel: modelsOf(node).length > 0 });
   }
   return { hash: hashOf(raw), nodes };
 };
