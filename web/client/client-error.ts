@@ -25,9 +25,11 @@ export class ClientError extends Error {
   declare readonly retryable: boolean;
   declare readonly status: number | undefined;
 
-  constructor(code: ClientErrorCode, message: string, details: ClientErrorDetails) {
+  constructor(code: ClientErrorCode, message: string, details: ClientErrorDetails = { retryable: false }) {
     super(message, details);
     const { retryable, status } = details;
     Object.assign(this, { name: 'ClientError', code, retryable, status });
   }
 }
+
+export const closedError = (): ClientError => new ClientError('closed', 'The client was closed');

@@ -51,6 +51,11 @@ export const or =
 
 export const orNull = <T>(read: Reader<T>): Reader<T | null> => or(read, null);
 
+export const textOrEmpty = or(textOf, '');
+export const textOrNull = orNull(textOf);
+export const amountOrNull = orNull(amountOf);
+export const countOrZero = or(countOf, 0);
+
 /**
  * A word of an open list: a later server may know more of them than the type names, so who branches on it needs a
  * default.
@@ -59,8 +64,8 @@ export const word = <T extends string>(fallback: T): Reader<T> => or(nameOf, fal
 
 /** Reads each item and leaves out those that cannot be read; anything but a list is an empty one. */
 export const listOf =
-  <T>(read: Reader<T>, max: number): Reader<T[]> =>
-  (value) =>
+  <T>(read: Reader<T>, max: number) =>
+  (value: unknown): T[] =>
     (Array.isArray(value) ? (value as unknown[]) : [])
       .slice(0, max)
       .map((item) => read(item))

@@ -31,13 +31,13 @@ type FailureSource = Pick<JobFailure, 'message'> & {
   readonly [K in Exclude<keyof JobFailure, 'message'>]?: JobFailure[K] | undefined;
 };
 
-const failureOf = ({ message, reason, nodeId, nodeName, nodeType }: FailureSource): JobFailure => ({
+const failureOf = ({
   message,
-  reason: reason ?? null,
-  nodeId: nodeId ?? null,
-  nodeName: nodeName ?? null,
-  nodeType: nodeType ?? null,
-});
+  reason = null,
+  nodeId = null,
+  nodeName = null,
+  nodeType = null,
+}: FailureSource): JobFailure => ({ message, reason, nodeId, nodeName, nodeType });
 
 /** What a new attempt starts from: nothing of the one before it stays on screen. */
 const freshAttempt = (state: JobState, attempt: number): JobState =>
@@ -82,14 +82,13 @@ type Told = Pick<TaskView, 'retryCount' | 'maxRetries'> & {
 
 const replaced = (before: JobState, said: Said, told: Told): JobState => {
   const state = freshAttempt(before, said.attempt);
-  const { status, outputs } = said;
-  const { error, percentage } = told;
+  const { status } = said;
   const queued = status === 'pending';
-  const message = statusMessage(status, outputs.length, error);
+  const message = statusMessage(status, said.outputs.length, told.error);
   return settled({
     ...state,
     ...said,
-    percentage: status === 'completed' ? 100 : queued ? 0 : Math.max(state.percentage, percentage),
+    percentage: status === 'completed' ? 100 : queued ? 0 : Math.max(state.percentage, told.percentage),
     progress: queued ? null : state.progress,
     failure: status === 'failed' ? (state.failure ?? failureOf({ message })) : null,
     retry: queued ? retryOf(state, said.attempt, told) : null,

@@ -1,7 +1,7 @@
 /** Submits tasks and follows many jobs over one socket; heals what the network breaks. No dependency, no DOM. */
 import type { PushMessage, PushOf } from '../../shared-types/index.ts';
 import type { ClientCounters, Connection, PipelineClient, PipelineClientOptions } from './client-contract.ts';
-import { ClientError } from './client-error.ts';
+import { ClientError, closedError } from './client-error.ts';
 import {
   changeState,
   createFollowedJob,
@@ -214,7 +214,7 @@ export const createPipelineClient = (options: PipelineClientOptions): PipelineCl
       return () => connectionListeners.delete(listener);
     },
     follow(jobId, callback) {
-      if (signal.aborted) throw new ClientError('closed', 'The client was closed', { retryable: false });
+      if (signal.aborted) throw closedError();
       const job = jobs.get(jobId) ?? createFollowedJob(jobId, now());
       jobs.set(jobId, job);
       // An own function for each call, so that the same callback may follow twice.

@@ -1,11 +1,22 @@
 /** Outputs as pushes and the task API describe them: the same fields, there in camelCase and here in snake_case. */
 import type { MissingOutput, StoredOutput } from '../../shared-types/index.ts';
-import { amountOf, countOf, listOf, objectOf, or, snakeCase, textOf, word, type Shape } from './guards.ts';
+import {
+  amountOf,
+  countOrZero,
+  listOf,
+  objectOf,
+  or,
+  snakeCase,
+  textOrEmpty,
+  textOf,
+  word,
+  type Shape,
+} from './guards.ts';
 
 /** A ComfyUI batch may hold 4,096 pictures; more in one message is not ours. */
 const MAX_OUTPUTS = 10_000;
 
-const place = { nodeId: or(textOf, ''), outputKey: or(textOf, ''), index: or(countOf, 0) };
+const place = { nodeId: textOrEmpty, outputKey: textOrEmpty, index: countOrZero };
 const filename = or(textOf, 'output');
 
 const output: Shape<StoredOutput> = {
@@ -17,12 +28,9 @@ const output: Shape<StoredOutput> = {
   size: or(amountOf, 0),
   filename,
 };
-const missing: Shape<MissingOutput> = { ...place, filename, error: or(textOf, '') };
+const missing: Shape<MissingOutput> = { ...place, filename, error: textOrEmpty };
 
-const outputs = listOf(objectOf(output), MAX_OUTPUTS);
-const taskOutputs = listOf(objectOf(output, snakeCase), MAX_OUTPUTS);
-
-export const readPushOutputs = (value: unknown): StoredOutput[] => outputs(value) ?? [];
-export const readTaskOutputs = (value: unknown): StoredOutput[] => taskOutputs(value) ?? [];
+export const readPushOutputs = listOf(objectOf(output), MAX_OUTPUTS);
+export const readTaskOutputs = listOf(objectOf(output, snakeCase), MAX_OUTPUTS);
 export const readPushMissing = listOf(objectOf(missing), MAX_OUTPUTS);
 export const readTaskMissing = listOf(objectOf(missing, snakeCase), MAX_OUTPUTS);

@@ -12,6 +12,8 @@ import type {
 } from '../../shared-types/index.ts';
 import {
   amountOf,
+  amountOrNull,
+  countOrZero,
   countOf,
   fieldsOf,
   listOf,
@@ -23,7 +25,9 @@ import {
   orNull,
   parseJson,
   percentageOf,
+  textOrEmpty,
   textOf,
+  textOrNull,
   word,
   type Reader,
   type Shape,
@@ -47,9 +51,6 @@ export const jobStatus = oneOf<JobStatus>(
 /** 1 is next; null for anything else than a place. */
 export const placeOf: Reader<number | null> = (value) => countOf(value) || null;
 
-const text = or(textOf, '');
-const count = or(countOf, 0);
-const textOrNull = orNull(textOf);
 /** What has no name goes by its id. */
 const nodeName: Reader<string> = (value, fields) => textOf(value) ?? textOf(fields?.['nodeId']);
 const cut = { outputsTruncated: optional((value) => value === true || undefined) };
@@ -58,7 +59,7 @@ const runningNode: Shape<RunningNode> = {
   nodeId: textOf,
   displayNodeId: nodeName,
   nodeName,
-  nodeType: text,
+  nodeType: textOrEmpty,
   nodeProgress: or(amountOf, 0),
   nodeMaxProgress: or(amountOf, 1),
   nodePercentage: or(percentageOf, 0),
@@ -75,22 +76,22 @@ const eta = orNull(
 const progress: Shape<JobProgress> = {
   ...runningNode,
   overallPercentage: percentageOf,
-  completedNodes: count,
-  cachedNodes: count,
-  totalNodes: count,
+  completedNodes: countOrZero,
+  cachedNodes: countOrZero,
+  totalNodes: countOrZero,
   runningNodes: listOf(objectOf(runningNode), MAX_RUNNING_NODES),
   eta,
-  message: text,
+  message: textOrEmpty,
 };
 
 const nodes = listOf(
   objectOf<NodeRecord>({
     nodeId: textOf,
     nodeName,
-    nodeType: text,
+    nodeType: textOrEmpty,
     state: oneOf('executing', 'executed', 'cached'),
     at: (value) => (Date.parse(value as string) ? textOf(value) : undefined),
-    durationMs: orNull(amountOf),
+    durationMs: amountOrNull,
   }),
   MAX_NODE_RECORDS,
 );
@@ -107,20 +108,20 @@ const base = {
   promptId: textOrNull,
   attempt: countOf,
   sequence: countOf,
-  timestamp: text,
+  timestamp: textOrEmpty,
 };
 type Own<T extends JobPush['type']> = Omit<Shape<PushOf<T>>, 'type' | keyof typeof base>;
 
 const keys: { readonly [T in JobPush['type']]: Own<T> } = {
   job_snapshot: {
     status: jobStatus,
-    workflowId: text,
+    workflowId: textOrEmpty,
     progress: orNull(objectOf(progress)),
     outputs: readPushOutputs,
     error: textOrNull,
-    retryCount: count,
-    maxRetries: count,
-    createdAt: text,
+    retryCount: countOrZero,
+    maxRetries: countOrZero,
+    createdAt: textOrEmpty,
     startedAt: textOrNull,
     completedAt: textOrNull,
     nodes,
@@ -129,7 +130,7 @@ const keys: { readonly [T in JobPush['type']]: Own<T> } = {
     // Not in the contract of today, but the list may be cut here for the same reason as in job_completed.
     ...cut,
   },
-  job_started: { message: text, totalNodes: count, cachedNodes: count },
+  job_started: { message: textOrEmpty, totalNodes: countOrZero, cachedNodes: countOrZero },
   job_progress: {
     ...progress,
     outputs: optional((value) => (Array.isArray(value) ? readPushOutputs(value) : undefined)),
@@ -141,27 +142,27 @@ const keys: { readonly [T in JobPush['type']]: Own<T> } = {
     image: (value) => (typeof value === 'string' && value.length <= MAX_PREVIEW_LENGTH ? value : undefined),
   },
   job_completed: {
-    message: text,
+    message: textOrEmpty,
     outputs: readPushOutputs,
     missingOutputs: readPushMissing,
     ...cut,
-    durationMs: orNull(amountOf),
+    durationMs: amountOrNull,
   },
-  job_failed: { message: text, ...failure },
+  job_failed: { message: textOrEmpty, ...failure },
   job_retrying: {
-    message: text,
+    message: textOrEmpty,
     ...failure,
-    nextAttempt: count,
-    maxRetries: count,
+    nextAttempt: countOrZero,
+    maxRetries: countOrZero,
     delaySeconds: or(amountOf, 0),
   },
-  job_cancelled: { message: text },
+  job_cancelled: { message: textOrEmpty },
 };
 
 const readError = objectOf<PushOf<'error'>>({
   type: oneOf('error'),
   code: word('internal'),
-  message: text,
+  message: textOrEmpty,
   jobId: optional(nameOf),
 });
 

@@ -2,14 +2,15 @@
 import type { Eta, JobStatus, MissingOutput, StoredOutput } from '../../shared-types/index.ts';
 import {
   amountOf,
-  countOf,
+  countOrZero,
   fieldsOf,
   objectOf,
   or,
-  orNull,
   percentageOf,
   snakeCase,
+  textOrEmpty,
   textOf,
+  textOrNull,
 } from './guards.ts';
 import { readTaskMissing, readTaskOutputs } from './read-outputs.ts';
 import { jobStatus, placeOf } from './read-push.ts';
@@ -43,22 +44,22 @@ const result = (fields: { readonly result?: unknown } | undefined) => fieldsOf(f
 export const readTask = objectOf<TaskView>(
   {
     id: textOf,
-    workflowId: or(textOf, ''),
+    workflowId: textOrEmpty,
     status: jobStatus,
-    attempt: or(countOf, 0),
-    promptId: orNull(textOf),
+    attempt: countOrZero,
+    promptId: textOrNull,
     progress: or(percentageOf, 0),
-    error: or(textOf, ''),
-    retryCount: or(countOf, 0),
-    maxRetries: or(countOf, 0),
+    error: textOrEmpty,
+    retryCount: countOrZero,
+    maxRetries: countOrZero,
     queuePosition: placeOf,
     eta: (_value, fields) => {
       const seconds = amountOf(fields?.['eta_seconds']);
       return seconds === undefined ? null : { lowSeconds: seconds, highSeconds: seconds };
     },
-    createdAt: orNull(textOf),
-    startedAt: orNull(textOf),
-    completedAt: orNull(textOf),
+    createdAt: textOrNull,
+    startedAt: textOrNull,
+    completedAt: textOrNull,
     outputs: (_value, fields) => readTaskOutputs(result(fields)?.['outputs']),
     missingOutputs: (_value, fields) => readTaskMissing(result(fields)?.['missing_outputs']),
   },

@@ -1,7 +1,7 @@
 /** The task API over fetch, as far as the client needs it. */
 import type { SubmitTaskResponse } from '../../shared-types/index.ts';
-import { ClientError, type ClientErrorCode } from './client-error.ts';
-import { fieldsOf, nameOf, objectOf, or, parseJson, textOf } from './guards.ts';
+import { ClientError, closedError, type ClientErrorCode } from './client-error.ts';
+import { fieldsOf, nameOf, objectOf, parseJson, textOrEmpty } from './guards.ts';
 import { readTask, type TaskView } from './read-task.ts';
 
 /** What POST /api/v1/tasks accepts. */
@@ -81,7 +81,7 @@ export const submissionBody = (submission: TaskSubmission): string => {
     const text = fields[key];
     if (typeof text !== 'string') continue;
     if (fieldsOf(parseJson(text)) === undefined) {
-      throw new ClientError('badPayload', `${key} is not a JSON object`, { retryable: false });
+      throw new ClientError('badPayload', `${key} is not a JSON object`);
     }
     texts += `,"${key}":${text}`;
     delete fields[key];
@@ -91,9 +91,9 @@ export const submissionBody = (submission: TaskSubmission): string => {
 
 const readSubmitted = objectOf<SubmitTaskResponse>({
   id: nameOf,
-  workflow_id: or(textOf, ''),
+  workflow_id: textOrEmpty,
   status: () => 'pending',
-  created_at: or(textOf, ''),
+  created_at: textOrEmpty,
 });
 
 export const createTaskApi = (options: TaskApiOptions): TaskApi => {
@@ -129,15 +129,14 @@ export const createTaskApi = (options: TaskApiOptions): TaskApi => {
     body?: string,
   ): Promise<T> => {
     const { status, text } = await exchange(method, path, body).catch((cause: unknown) => {
-      if (options.signal.aborted)
-        throw new ClientError('closed', 'The client was closed', { retryable: false });
+      if (options.signal.aborted) throw closedError();
       throw new ClientError('network', 'The task API cannot be reached', { retryable: true, cause });
     });
     const answer = parseJson(text);
     if (status < 200 || status > 299) throw refusal(status, answer);
     const found = read(answer);
     if (found !== undefined) return found;
-    throw new ClientError('badAnswer', 'Unexpected answer: check apiUrl', { retryable: false });
+    throw new ClientError('badAnswer', 'Unexpected answer: check apiUrl');
   };
 
   const task = (id: string): string => `tasks/${encodeURIComponent(id)}`;
