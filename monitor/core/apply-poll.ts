@@ -10,7 +10,15 @@ import { cancelJob, failJob, settleByHistory } from './job-end.ts';
 import { isOpen, outlineOf, type Job } from './job.ts';
 import { LIMITS } from './monitor-state.ts';
 import type { Poll, PollFailure, PollResult } from './monitor-input.ts';
-import { addJob, draftJob, dropJob, rememberForeign, wantHistory, type Turn } from './turn.ts';
+import {
+  addJob,
+  draftJob,
+  dropJob,
+  forgiveSilence,
+  rememberForeign,
+  wantHistory,
+  type Turn,
+} from './turn.ts';
 
 const isOurs = (turn: Turn, prompt: QueuedPrompt): boolean =>
   prompt.extraData.client_id === turn.state.settings.clientId;
@@ -93,12 +101,17 @@ const onQueue = (turn: Turn, queue: Queue, askedAt: number): void => {
   onLength(turn, prompts.length);
 };
 
-/** Queue changes are broadcast within 2 s: two polls apart that contradict the last status mean a deaf socket. */
+/**
+ * Queue changes are broadcast within 2 s: two polls apart that contradict the last status mean a deaf socket; so does
+ * one that never got the status that ComfyUI greets each connection with.
+ */
 const onLength = (turn: Turn, remaining: number): void => {
   const { canary, connection } = turn.state;
   turn.state.queueRemaining = remaining;
-  if (connection.kind !== 'open' || canary.status === undefined || canary.deaf) return;
-  if (canary.status === remaining) turn.state.canary = { ...canary, mismatchSince: undefined };
+  if (connection.kind !== 'open' || canary.deaf) return;
+  if (canary.status === undefined) {
+    if (turn.now - connection.since >= LIMITS.greetingMs) markDeaf(turn);
+  } else if (canary.status === remaining) turn.state.canary = { ...canary, mismatchSince: undefined };
   else if (canary.mismatchSince === undefined) turn.state.canary = { ...canary, mismatchSince: turn.now };
   else if (turn.now - canary.mismatchSince >= LIMITS.canaryRecheckMs) markDeaf(turn);
 };
@@ -175,6 +188,7 @@ const onStats = (turn: Turn, stats: Extract<PollResult, { kind: 'systemStats' }>
 };
 
 export const applyPoll = (turn: Turn, result: PollResult): void => {
+  if (turn.state.misses >= LIMITS.missesToDegrade) forgiveSilence(turn);
   turn.state.misses = 0;
   turn.state.refused = false;
   switch (result.kind) {

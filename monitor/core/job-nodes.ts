@@ -6,11 +6,22 @@ import type { Turn } from './turn.ts';
 
 const rootOf = (nodeId: string): string => nodeId.split('.')[0] ?? nodeId;
 
-/** Steps that can be trusted: a custom node may send anything, also more steps done than there are. */
-const clampSteps = (value: number | null, max: number | null): { value: number; max: number } => {
-  const top = max !== null && Number.isFinite(max) && max > 0 ? max : 1;
-  const done = value !== null && Number.isFinite(value) ? Math.min(Math.max(value, 0), top) : 0;
-  return { value: done, max: top };
+interface Steps {
+  readonly value: number;
+  readonly max: number;
+}
+
+/**
+ * Steps that can be trusted: a custom node may send anything, also more steps done than there are. Undefined where a
+ * number is none: that says nothing, and must not be taken for a count that starts over.
+ */
+const stepsOf = (turn: Turn, value: number | null, max: number | null): Steps | undefined => {
+  if (value === null || max === null || !Number.isFinite(value) || !Number.isFinite(max)) {
+    turn.counts.push('progressWithoutNumbers');
+    return undefined;
+  }
+  const top = max > 0 ? max : 1;
+  return { value: Math.min(Math.max(value, 0), top), max: top };
 };
 
 const roomFor = (turn: Turn, job: Job, nodeId: string): boolean => {
@@ -147,8 +158,8 @@ export const stepNode = (
     turn.counts.push('progressOfUnknownNodes');
     return;
   }
-  const steps = clampSteps(value, max);
-  moveTo(turn, job, run, steps.value, steps.max);
+  const steps = stepsOf(turn, value, max);
+  if (steps !== undefined) moveTo(turn, job, run, steps.value, steps.max);
 };
 
 /** One node of a `progress_state` frame. States other than running and finished are news to nobody yet. */
@@ -161,8 +172,8 @@ export const applyProgressNode = (turn: Turn, job: Job, nodeId: string, node: Pr
   if (node.state === 'running') {
     startNode(turn, job, nodeId, ids);
     const run = job.nodes.get(nodeId);
-    const steps = clampSteps(node.value, node.max);
-    if (run !== undefined) moveTo(turn, job, run, steps.value, steps.max);
+    const steps = stepsOf(turn, node.value, node.max);
+    if (run !== undefined && steps !== undefined) moveTo(turn, job, run, steps.value, steps.max);
   } else if (node.state === 'finished') {
     finishNode(turn, job, nodeId, ids);
   }

@@ -28,6 +28,8 @@ export const LIMITS = {
   idleQueueMs: 60_000,
   canaryMs: 5000,
   canaryRecheckMs: 2000,
+  /** A connection that hears nothing for so long, while REST answers, is not registered. */
+  greetingMs: 10_000,
   historyFirstMs: 50,
   historyMaxMs: 2000,
   historyGraceMs: 30_000,
@@ -119,6 +121,7 @@ export type CountName =
   | 'framesWithoutPrompt'
   | 'framesOfInvalidPromptId'
   | 'progressOfUnknownNodes'
+  | 'progressWithoutNumbers'
   | 'nodesOverCap'
   | 'jobsEvicted'
   | 'unknownPromptsDropped'

@@ -10,7 +10,7 @@ import { LIMITS, type CountName, type MonitorEvent, type MonitorState } from './
 import type { MonitorInput } from './monitor-input.ts';
 import { publishHeartbeat, publishInitialized, publishStopped } from './publish-monitor.ts';
 import { mayPublish, publishJob, publishPending } from './publish-job.ts';
-import { beginTurn, draftJob, dropJob, type Turn } from './turn.ts';
+import { beginTurn, draftJob, dropJob, forgiveSilence, type Turn } from './turn.ts';
 
 export interface Reduction {
   readonly state: MonitorState;
@@ -25,10 +25,7 @@ const onSocketOpened = (turn: Turn): void => {
   state.connection = { kind: 'open', since: now, announced: false };
   state.canary = { status: undefined, mismatchSince: undefined, deaf: false };
   state.clock = { ...state.clock, queueDueAt: now, statsDueAt: now, objectInfoDueAt: now };
-  for (const job of state.jobs.values()) {
-    const draft = isOpen(job) ? draftJob(turn, job.promptId) : undefined;
-    if (draft !== undefined) draft.frameAt = now;
-  }
+  forgiveSilence(turn);
 };
 
 const onSocketClosed = (turn: Turn): void => {
@@ -79,12 +76,16 @@ const settleOverdue = (turn: Turn): void => {
   }
 };
 
-/** /queue says it runs, but nothing moved for longer than any node may take: the worker thread is dead. */
+/**
+ * /queue says it runs, and said so just now, but nothing moved for longer than any node may take: the worker thread is
+ * dead. A ComfyUI that answers nothing at all is busy, for all that anybody knows.
+ */
 const watchStalls = (turn: Turn): void => {
-  const { stallTimeoutMs } = turn.state.settings;
-  if (turn.state.connection.kind !== 'open') return;
-  for (const { promptId, queued, phase, frameAt } of turn.state.jobs.values()) {
-    const stalled = phase.kind === 'running' && queued === 'running' && turn.now - frameAt >= stallTimeoutMs;
+  const { now, state } = turn;
+  if (state.connection.kind !== 'open') return;
+  for (const { promptId, queued, phase, frameAt, aliveAt } of state.jobs.values()) {
+    const isSaidToRun = phase.kind === 'running' && queued === 'running' && now - aliveAt <= LIMITS.doubtMs;
+    const stalled = isSaidToRun && now - frameAt >= state.settings.stallTimeoutMs;
     const job = stalled ? draftJob(turn, promptId) : undefined;
     if (job !== undefined) failJob(turn, job, 'workerStalled', 'ComfyUI stopped working on the prompt.');
   }

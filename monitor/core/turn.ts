@@ -95,3 +95,11 @@ export const wantQueue = (turn: Turn, spacing: number): void => {
 export const wantHistory = (job: Job, dueAt: number): void => {
   job.historyDueAt = Math.min(job.historyDueAt ?? Infinity, dueAt);
 };
+
+/** Jobs that could not be heard of are not blamed for it: their silence counts from now on. */
+export const forgiveSilence = (turn: Turn): void => {
+  for (const { promptId, phase } of turn.state.jobs.values()) {
+    const job = phase.kind === 'closed' ? undefined : draftJob(turn, promptId);
+    if (job !== undefined) job.frameAt = turn.now;
+  }
+};
