@@ -179,6 +179,26 @@ describe('a monitor beside a ComfyUI', () => {
     expect(monitor.metrics.value('frames_quarantined_total', 'answer:history')).toBe(2);
   });
 
+  test('replaces a socket that its core calls deaf, once and by one', async () => {
+    bench = await openBench('model-free-fast');
+    const monitor = await bench.start(true, {
+      reduce: (state, input, now, newId) => {
+        const step = reduce(state, input, now, newId);
+        const isCall = input.kind === 'frame' && input.frame.type === 'execution_start';
+        return isCall && input.frame.data.prompt_id === 'deaf'
+          ? { ...step, state: { ...step.state, canary: { ...step.state.canary, deaf: true } } }
+          : step;
+      },
+    });
+    bench.comfy.broadcast('{"type":"execution_start","data":{"prompt_id":"deaf","timestamp":1}}');
+    await until('it is connected anew', () => monitor.metrics.value('socket_connects_total') === 2);
+    expect(bench.comfy.connections()).toBe(1);
+    await bench.submit(job('job-deaf'));
+    await until('the job ended', ended(bench, 'job-deaf'));
+    expectSound(bench.eventsOf('job-deaf'));
+    expect(monitor.metrics.value('socket_connects_total')).toBe(2);
+  });
+
   test('says what became of a job that a restart of ComfyUI took with it', async () => {
     bench = await openBench('text-to-image', { pauseBefore: (t) => t.includes('"value":2,"max":8') });
     await bench.start();

@@ -1,3 +1,4 @@
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -74,6 +75,51 @@ describe('the socket to ComfyUI', () => {
     peers[0]!.on('ping', () => (pings += 1));
     await until('many pings', () => pings >= 30);
     expect(peers).toHaveLength(1);
+  });
+
+  test('is pinged every 20 s and given a minute and more: a model that loads blocks the answers', () => {
+    expect(PING.everyMs).toBe(20_000);
+    expect(PING.timeoutMs).toBeGreaterThanOrEqual(60_000);
+  });
+
+  test('that is refused is tried again, one at a time, after a delay each, and is no connection', async () => {
+    let [underWay, most, refusals] = [0, 0, 0];
+    const asked: number[] = [];
+    const refusing = createServer();
+    refusing.on('upgrade', (_request, socket) => {
+      most = Math.max(most, (underWay += 1));
+      refusals += 1;
+      socket.once('close', () => (underWay -= 1));
+      socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
+    const { port } = refusing.address() as AddressInfo;
+    const log: string[] = [];
+    const note = (what: string) => () => void log.push(what);
+    const listener = { opened: note('opened'), frame: note('frame'), closed: note('closed') };
+    const random = (): number => {
+      asked.push(refusals);
+      return 0.001;
+    };
+    const { done } = keepConnected(`ws://127.0.0.1:${port}/ws`, ending.now.signal, listener, random);
+    await until('it was refused six times', () => refusals >= 6);
+    ending.now.abort();
+    await done;
+    expect([most, log]).toEqual([1, []]);
+    // One delay after each refusal, before the next.
+    expect(asked.slice(0, 5)).toEqual([1, 2, 3, 4, 5]);
+    await new Promise((resolve) => refusing.close(resolve));
+    await open();
+  });
+
+  test('is closed by a frame of more than 64 MB, without taking it in, and comes back', async () => {
+    const { peers, log } = await open();
+    await until('connected', () => peers.length === 1 && log.includes('opened'));
+    peers[0]!.on('error', () => undefined);
+    peers[0]!.send(Buffer.alloc(64 * 1024 * 1024 + 1));
+    await until('connected again', () => log.filter((line) => line === 'opened').length === 2);
+    expect(log.filter((line) => line.startsWith('frame'))).toEqual([]);
+    expect(log.filter((line) => line.startsWith('closed'))).toHaveLength(1);
   });
 
   test('ends for good when its signal is aborted', async () => {

@@ -64,10 +64,68 @@ test.each<[string, Buffer, boolean]>([
   ['invalid UTF-8', Buffer.from([0xff, 0xfe, 0x80]), false],
   ['a BOM', Buffer.from('\ufeff{}'), false],
   ['an array as data', Buffer.from('{"type":"executing","data":[]}'), false],
+  ['a text as data', Buffer.from('{"type":"executing","data":"x"}'), false],
+  ['no data', Buffer.from('{"type":"executing"}'), false],
+  ['null', Buffer.from('null'), false],
+  ['a list', Buffer.from('[]'), false],
+  ['a word', Buffer.from('"x"'), false],
+  ['a number', Buffer.from('1'), false],
+  ['a bare NaN', Buffer.from('NaN'), false],
+  ['a number as type', Buffer.from('{"type":7,"data":{}}'), false],
+  ['a hundred thousand brackets', Buffer.from('['.repeat(100_000)), false],
+  ['a number as node', Buffer.from('{"type":"executing","data":{"node":3,"prompt_id":"p"}}'), false],
+  [
+    'a megabyte as prompt',
+    Buffer.from(`{"type":"execution_start","data":{"prompt_id":"${'x'.repeat(1e6)}"}}`),
+    false,
+  ],
+  [
+    'no prompt where there must be one',
+    Buffer.from('{"type":"execution_start","data":{"prompt_id":null}}'),
+    false,
+  ],
+  ['a list as nodes', Buffer.from('{"type":"progress_state","data":{"prompt_id":"p","nodes":[1]}}'), false],
 ])('%s is counted and skipped', (_name, data, isBinary) => {
   const metrics = createMetrics();
   expect(intakeOf(metrics).read(data, isBinary, 0)).toEqual([]);
   expect(metrics.value('frames_invalid_total')).toBe(1);
+});
+
+test.each<[string, string]>([
+  ['a type that nobody knows', '{"type":"assets.seed.started","data":[1,2]}'],
+  ['a type that objects have', '{"type":"constructor","data":{}}'],
+  ['a type that changes objects', '{"type":"__proto__","data":{"polluted":true}}'],
+])('%s is counted as another and skipped', (_name, text) => {
+  const metrics = createMetrics();
+  expect(intakeOf(metrics).read(Buffer.from(text), false, 0)).toEqual([]);
+  expect([metrics.value('frames_invalid_total'), metrics.value('frames_total')]).toEqual([0, 1]);
+  expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+});
+
+test.each<[string, string, object]>([
+  [
+    'a key that stands twice counts as it stands last',
+    '{"type":"executing","data":{"node":"1","node":"2","prompt_id":"p"}}',
+    { node: '2' },
+  ],
+  ['half a character', '{"type":"executing","data":{"node":"\\ud800","prompt_id":"p"}}', { node: '\ud800' }],
+  [
+    'an output that is null',
+    '{"type":"executed","data":{"node":"1","output":null,"prompt_id":"p"}}',
+    { output: null },
+  ],
+  [
+    'a prompt that is the word None',
+    '{"type":"executing","data":{"node":null,"prompt_id":"None"}}',
+    { prompt_id: 'None' },
+  ],
+  [
+    'numbers beyond all numbers',
+    '{"type":"progress","data":{"value":1e309,"max":"3","node":"1","prompt_id":"p"}}',
+    { value: null, max: null },
+  ],
+])('%s is read', (_name, text, data) => {
+  expect(intakeOf(createMetrics()).read(Buffer.from(text), false, 0)).toMatchObject([{ frame: { data } }]);
 });
 
 test('NaN and Infinity are read as null and counted', () => {
