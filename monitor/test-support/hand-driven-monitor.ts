@@ -74,7 +74,11 @@ export const createMonitor = (resumed: readonly ResumedJob[] = []) => {
     deaf: () => socketIsDeaf(state),
     state: () => state,
     ofJob: () => events.filter((event) => event.detail.jobId !== null),
-    last: () => events.at(-1)!,
+    last: (): MonitorEvent => {
+      const event = events.at(-1);
+      if (event === undefined) throw new Error('nothing was published');
+      return event;
+    },
     only: (type: string) => events.filter((event) => event.detailType === type),
   };
 };
