@@ -5,8 +5,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command } from 'commander';
+import type { Page } from 'playwright-core';
 import { waitUntil } from '../test/support/wait.ts';
-import { openPage, photograph, WAIT_MS } from './screenshots/camera.ts';
+import { openPage, photograph, WAIT_MS, type Kept } from './screenshots/camera.ts';
 import { scenes, type Scene } from './screenshots/scenes.ts';
 import { openStudio, type Studio } from './screenshots/studio.ts';
 
@@ -43,12 +44,23 @@ const atRest = async ({ proxy, pod, demo }: Studio): Promise<void> => {
   await waitUntil(isOver, { what: 'the end of all jobs', timeoutMs: WAIT_MS, pollMs: 100 });
 };
 
-const take = async (scene: Scene, studio: Studio, out: string): Promise<void> => {
-  const url = scene.fragile === true ? studio.fragilePageUrl : studio.pageUrl;
-  const page = await openPage(studio.browser, `${url}${scene.at ?? ''}`, scene.lens);
+/** The page's socket leads through the proxy. */
+const throughProxy = (page: Page, { proxy }: Studio): Promise<unknown> =>
+  page.route('**/config.json', async (route) => {
+    const answer = await route.fetch();
+    const config = (await answer.json()) as Record<string, unknown>;
+    await route.fulfill({ response: answer, json: { ...config, webSocketUrl: proxy.url } });
+  });
+
+/** Answers what the browser keeps afterwards. */
+const take = async (scene: Scene, studio: Studio, out: string, kept: Kept | undefined): Promise<Kept> => {
+  const page = await openPage(studio.browser, scene.lens, kept);
   try {
+    await throughProxy(page, studio);
+    await page.goto(`${studio.pageUrl}${scene.at ?? ''}`);
     await scene.play(page, studio);
     await photograph(page, path.join(out, `${scene.name}.webp`));
+    return await page.context().storageState();
   } catch (error) {
     // As it was, for whoever wonders what was waited for.
     await photograph(page, path.join(out, `${scene.name}.failed.webp`));
@@ -85,7 +97,8 @@ const main = async (): Promise<void> => {
   await mkdir(out, { recursive: true });
   const studio = await openStudio();
   try {
-    for (const scene of wanted) await take(scene, studio, out);
+    let kept: Kept | undefined;
+    for (const scene of wanted) kept = await take(scene, studio, out, kept);
   } finally {
     await studio.close();
   }

@@ -1,7 +1,7 @@
 /** Photographs the window. Lossy WebP, which browsers and GitHub show: a third of the bytes of a PNG. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 
 /** For anything a page is waited for. */
 export const WAIT_MS = 90_000;
@@ -18,8 +18,11 @@ export const DESKTOP: Lens = { width: 1280, height: 900, theme: 'dark' };
 export const LIGHT: Lens = { ...DESKTOP, theme: 'light' };
 export const PHONE: Lens = { width: 390, height: 844, theme: 'dark', phone: true };
 
-/** In a context of its own, so that no picture shows what another one left behind in the browser. */
-export const openPage = async (browser: Browser, url: string, lens: Lens): Promise<Page> => {
+/** What a browser keeps of a page. */
+export type Kept = Awaited<ReturnType<BrowserContext['storageState']>>;
+
+/** A tab of its own, in the browser of one person: it knows what the jobs of the pictures before were for. */
+export const openPage = async (browser: Browser, lens: Lens, kept: Kept | undefined): Promise<Page> => {
   const { width, height, theme, phone = false } = lens;
   const context = await browser.newContext({
     viewport: { width, height },
@@ -29,11 +32,10 @@ export const openPage = async (browser: Browser, url: string, lens: Lens): Promi
     isMobile: phone,
     hasTouch: phone,
     deviceScaleFactor: phone ? 2 : 1,
+    ...(kept && { storageState: kept }),
   });
   context.setDefaultTimeout(WAIT_MS);
-  const page = await context.newPage();
-  await page.goto(url);
-  return page;
+  return context.newPage();
 };
 
 /** Chromium itself is the encoder: nothing else is needed on the machine. */

@@ -34,7 +34,7 @@ export const openWorkflow = (page: Page, name: string, content: unknown): Promis
 export const allLoaded = async (page: Page): Promise<void> => {
   await page.waitForFunction(
     `[...document.images].every((image) => image.complete && image.naturalWidth > 0) &&
-     [...document.querySelectorAll('video, audio')].every((player) => player.readyState >= 2 || player.error)`,
+     [...document.querySelectorAll('video, audio')].every((player) => player.readyState >= 4 || player.error)`,
   );
 };
 

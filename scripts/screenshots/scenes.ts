@@ -12,9 +12,8 @@ export interface Scene {
   /** One line below the picture. */
   readonly caption: string;
   readonly lens: Lens;
-  /** Of the page: behind the address, or the page whose socket can be cut. */
+  /** Of the view; the first one without. */
   readonly at?: string;
-  readonly fragile?: boolean;
   /** The picture is taken once this is through. */
   readonly play: (page: Page, studio: Studio) => Promise<void>;
 }
@@ -146,16 +145,32 @@ const ended: readonly Scene[] = [
     },
   },
   {
+    name: 'smaller',
+    caption: 'Out of memory, and what was asked for is tried again smaller by itself, shown as it happens.',
+    lens: DESKTOP,
+    play: async (page, { pod }) => {
+      // The pipeline itself tries once more as it was; the page then tries less.
+      await pod.failNext('oom', { afterSteps: 5 });
+      await pod.failNext('oom', { afterSteps: 5 });
+      await page.getByTestId('workflow').selectOption('image_batch_v1');
+      await generate(page, { prompt: 'a cathedral of light, highly detailed', seed: 405 });
+      await heading(page, 'Trying again');
+      await visible(page.getByTestId('other-try'));
+      await pod.hold(8);
+      await visible(page.getByTestId('steps').filter({ hasText: '8/' }));
+      await toTop(page);
+    },
+  },
+  {
     name: 'connection-lost',
     caption: 'The live connection is lost: the page says so, keeps what it knows, and the job goes on.',
     lens: DESKTOP,
-    fragile: true,
     play: async (page, { pod, proxy }) => {
       await pod.hold(11);
       await generate(page, { prompt: 'a lantern festival', seed: 404 });
       await atStep(page, 11);
       proxy.cut();
-      await visible(page.getByTestId('connection').filter({ hasText: /Reconnecting|Polling/ }));
+      await visible(page.getByTestId('lost-line'));
       await toTop(page);
     },
   },

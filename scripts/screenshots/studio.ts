@@ -1,10 +1,9 @@
-/** What the pictures are taken of: the demo itself, and a page whose socket can be cut. */
+/** What the pictures are taken of: the demo itself, with a line to its socket that can be cut. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { buildAssembly } from '../../demo/build.ts';
-import { startPageServer } from '../../demo/page-server.ts';
 import { startDemo, type Demo } from '../../demo/start-demo.ts';
 import { buildPageInto, launchBrowser } from '../../test/support/browser.ts';
 import { startSocketProxy, type SocketProxy } from '../../test/support/browser-proxy.ts';
@@ -16,8 +15,6 @@ export interface Studio {
   /** The one worker: what holds it, holds every job. */
   readonly pod: PodControl;
   readonly pageUrl: string;
-  /** The same page, without a view of the bus, and its socket leads through the proxy. */
-  readonly fragilePageUrl: string;
   readonly proxy: SocketProxy;
   close(): Promise<void>;
 }
@@ -44,26 +41,12 @@ export const openStudio = async (): Promise<Studio> => {
     const logDir = path.join(folder, 'logs');
     const demo = await startDemo({ assembly, pageDir, logDir, port: 0, pods: 1, stepDelayMs: STEP_DELAY_MS });
     ends.push(() => demo.stop());
-    const { apiUrl, webSocketUrl, pageUrl } = demo.endpoints;
-    const proxy = await startSocketProxy(webSocketUrl);
+    const proxy = await startSocketProxy(demo.endpoints.webSocketUrl);
     ends.push(() => proxy.close());
-    const fragile = await startPageServer(
-      { folder: pageDir, config: { apiUrl, webSocketUrl: proxy.url } },
-      0,
-    );
-    ends.push(() => fragile.close());
     const browser = await launchBrowser();
     ends.push(() => browser.close());
     const pod = podControl(present(demo.pods[0], 'worker').url);
-    return {
-      demo,
-      browser,
-      pod,
-      pageUrl: present(pageUrl, 'page'),
-      fragilePageUrl: fragile.url,
-      proxy,
-      close,
-    };
+    return { demo, browser, pod, pageUrl: present(demo.endpoints.pageUrl, 'page'), proxy, close };
   } catch (error) {
     await close();
     throw error;

@@ -28,8 +28,22 @@ const GalleryView = lazy(async () => ({ default: (await import('./gallery/galler
 const WorkersView = lazy(async () => ({ default: (await import('./workers/workers-view.tsx')).WorkersView }));
 const EventsView = lazy(async () => ({ default: (await import('./events/events-view.tsx')).EventsView }));
 
+/** The generation of the first view. What is tried in place of a failed job is told to the list of jobs. */
+const useShownGeneration = (services: PageServices): Generation => {
+  const { client, smaller, submissionOf, onFollowUp } = services;
+  const generation = useGeneration({ client, onFailure: smaller.policy, submissionOf });
+  const { jobId, retries } = generation;
+  const last = useRef<string | null>(null);
+  useEffect(() => {
+    if (jobId === null || jobId === last.current) return;
+    if (last.current !== null && retries.length > 0) onFollowUp(last.current, jobId);
+    last.current = jobId;
+  }, [jobId, retries, onFollowUp]);
+  return generation;
+};
+
 const usePageActions = (
-  { api, jobs }: PageServices,
+  { api, jobs, onFollowUp }: PageServices,
   say: (line: string) => void,
   setDraft: (draft: Draft) => void,
 ): PageActions =>
@@ -50,7 +64,9 @@ const usePageActions = (
         }),
       retry: (id) =>
         told(async () => {
-          goTo({ view: 'job', jobId: await jobs.retry(id) });
+          const next = await jobs.retry(id);
+          onFollowUp(id, next);
+          goTo({ view: 'job', jobId: next });
           say('Queued again as a new job');
         }),
       reuse: ({ id }) =>
@@ -63,7 +79,7 @@ const usePageActions = (
           say('The form holds the settings of that job');
         }),
     };
-  }, [api, jobs, say, setDraft]);
+  }, [api, jobs, onFollowUp, say, setDraft]);
 
 /** A dropped or chosen file becomes the draft; what it is not is said. */
 const useOpenFile = (setDraft: (draft: Draft) => void, setProblem: (line: string) => void) =>
@@ -146,7 +162,7 @@ export interface AppProps {
 
 export const App = ({ services, needsKey, hasKey, onKey }: AppProps): ReactElement => {
   const route = useRoute();
-  const generation = useGeneration({ client: services.client });
+  const generation = useShownGeneration(services);
   const [draft, setDraft] = useDraft();
   const [problem, setProblem] = useState('');
   const { toasts, say } = useToasts();

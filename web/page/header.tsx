@@ -5,7 +5,7 @@ import { useTheme, type Theme } from './theme.ts';
 import { Icon, type IconName } from './ui/icon.tsx';
 
 const CONNECTIONS: Readonly<Record<Connection, string>> = {
-  idle: 'Nothing to follow',
+  idle: 'Idle',
   connecting: 'Connecting',
   open: 'Live',
   reconnecting: 'Reconnecting',

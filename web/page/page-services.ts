@@ -2,6 +2,7 @@
 import { createContext, use } from 'react';
 import type { PipelineClient } from '../client/client-contract.ts';
 import { createPipelineClient } from '../client/pipeline-client.ts';
+import type { TaskSubmission } from '../client/task-api.ts';
 import { ticketsFrom } from '../client/tickets.ts';
 import { createPipelineApi, type PipelineApi } from './api/pipeline-api.ts';
 import type { TaskDetails } from './api/read-answers.ts';
@@ -9,6 +10,8 @@ import { createTaskDetailsCache, type TaskDetailsCache } from './api/task-detail
 import { createJobTitles, type JobTitles } from './jobs/job-titles.ts';
 import { createJobsStore, type JobsStore } from './jobs/jobs-store.ts';
 import type { PageConfig } from './page-config.ts';
+import { createEarlierJobs, type EarlierJobs } from './tries/earlier-jobs.ts';
+import { createSmallerSwitch, type SmallerSwitch } from './tries/smaller-switch.ts';
 
 export interface PageServices {
   readonly config: PageConfig;
@@ -17,6 +20,12 @@ export interface PageServices {
   readonly details: TaskDetailsCache;
   readonly jobs: JobsStore;
   readonly titles: JobTitles;
+  readonly smaller: SmallerSwitch;
+  readonly earlier: EarlierJobs;
+  /** What a job was made of. Rejects with the API's error. */
+  readonly submissionOf: (jobId: string) => Promise<TaskSubmission>;
+  /** A job took the place of one that ended badly: it is in the list at once, and called the same. */
+  readonly onFollowUp: (failed: string, next: string) => void;
 }
 
 /** What the shell does for every view. */
@@ -30,6 +39,13 @@ export interface PageActions {
   readonly cancel: (id: string) => Promise<void>;
 }
 
+const submissionsOf =
+  (api: PipelineApi): PageServices['submissionOf'] =>
+  async (jobId) => {
+    const task = await api.getTask(jobId);
+    return { workflow_id: task.workflowId, priority: task.priority, payload: await api.getPayload(task) };
+  };
+
 export const createPageServices = (
   config: PageConfig,
   token: string | undefined,
@@ -41,7 +57,15 @@ export const createPageServices = (
   const api = createPipelineApi({ apiUrl, token, onUnauthorized });
   const titles = createJobTitles(() => localStorage);
   const jobs = createJobsStore({ client, api });
-  return { config, client, api, details: createTaskDetailsCache(api), jobs, titles };
+  const smaller = createSmallerSwitch(() => localStorage);
+  const submissionOf = submissionsOf(api);
+  const onFollowUp: PageServices['onFollowUp'] = (failed, next) => {
+    titles.keep(next, titles.titleOf(failed) ?? '');
+    void jobs.refresh();
+  };
+  const earlier = createEarlierJobs({ client, policy: smaller.policy, submissionOf, onFollowUp });
+  const details = createTaskDetailsCache(api);
+  return { config, client, api, details, jobs, titles, smaller, earlier, submissionOf, onFollowUp };
 };
 
 export const ServicesContext = createContext<PageServices | undefined>(undefined);

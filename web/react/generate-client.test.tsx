@@ -18,6 +18,7 @@ const generation = (changes: Partial<GenerationView>): Generation => ({
   nodes: [],
   eta: { lowSeconds: 22, highSeconds: 31 },
   queuePosition: null,
+  durationMs: null,
   preview: null,
   retries: [],
   cancelling: false,
@@ -53,7 +54,7 @@ describe('while it runs', () => {
     expect(page).toMatch(
       /data-testid="message"[^>]*>Generating image using K-Sampler: 15\/20 steps \(75%\)</,
     );
-    expect(page).toMatch(/data-testid="eta"[^>]*>about 20–30 s</);
+    expect(page).toMatch(/data-testid="eta"[^>]*>about 20–30 s left</);
   });
 
   test('99.9% is not yet 100%', () => {
@@ -149,7 +150,7 @@ describe('what is told to a screen reader', () => {
 
 describe('tries', () => {
   test('say where each one stood and what was changed after it', () => {
-    const page = html({
+    const tried = {
       retries: [
         {
           number: 1,
@@ -159,10 +160,26 @@ describe('tries', () => {
           step: 15,
           steps: 20,
           change: '512 × 512',
+          note: 'Out of memory at 1024 × 1024: trying again at 512 × 512',
         },
-        { number: 2, message: 'it restarted', percentage: 0, nodeName: '', step: 0, steps: 0, change: '' },
+        {
+          number: 2,
+          message: 'it restarted',
+          percentage: 0,
+          nodeName: '',
+          step: 0,
+          steps: 0,
+          change: '',
+          note: '',
+        },
       ],
-    });
+    } as const;
+    const page = html(tried);
+    expect(page).toMatch(
+      /data-testid="other-try"[^>]*>Out of memory at 1024 × 1024: trying again at 512 × 512</,
+    );
+    expect(html({ ...tried, status: 'completed' })).not.toContain('other-try');
+    expect(html({ ...tried, status: 'retrying' })).toContain('Will be tried again as it was');
     expect(page).toContain('Try 1 failed at K-Sampler, 15/20 steps (67%)');
     expect(page).toContain('Tried again with 512 × 512');
     expect(page).toContain('Try 2 failed (0%)');
@@ -174,7 +191,7 @@ describe('waiting', () => {
   test('shows the place, and that nobody can tell yet how long', () => {
     const page = html({ status: 'pending', runningNodes: [], queuePosition: 1, eta: null });
     expect(page).toMatch(/data-testid="queue-position">Next in the queue</);
-    expect(page).toMatch(/data-testid="eta"[^>]*>estimating</);
+    expect(page).toMatch(/data-testid="eta"[^>]*>estimating the time left</);
   });
 
   test('what is not known is not shown as 0%', () => {
@@ -200,6 +217,31 @@ test('the picture so far is shown as the data that came', () => {
   expect(html({ preview })).toContain('src="data:image/jpeg;base64,/9j/4AAQ"');
 });
 
+test('how long it took is told at its end', () => {
+  expect(html({ status: 'completed', runningNodes: [], durationMs: 12_400 })).toContain('took 12 s');
+  expect(html({ durationMs: 12_400 })).not.toContain('took');
+});
+
+test('what the title says is not said twice', () => {
+  expect(html({ status: 'cancelled', message: 'Cancelled', runningNodes: [] })).toMatch(
+    /data-testid="message"[^>]*><\/p>/,
+  );
+});
+
+describe('a line that is lost', () => {
+  test.each([
+    ['reconnecting', /was lost\. It is being restored/],
+    ['polling', /was lost\. It is asked for every few seconds/],
+  ] as const)('%s is told where one looks, while there is something to come', (connection, text) => {
+    expect(html({ connection })).toMatch(text);
+    expect(html({ connection, status: 'completed' })).not.toMatch(text);
+  });
+
+  test('one that opens for the first time is none', () => {
+    expect(html({ connection: 'connecting' })).not.toContain('lost');
+  });
+});
+
 describe('a failure', () => {
   test('says what can be done about it, where something can', () => {
     const error = {
@@ -210,6 +252,9 @@ describe('a failure', () => {
       reason: 'outOfMemory' as const,
     };
     expect(html({ status: 'failed', error })).toContain('a smaller size or batch may fit');
+    expect(html({ status: 'failed', error: { ...error, reason: 'nodeError' } })).toContain(
+      'Check the inputs',
+    );
     const other = { ...error, reason: '__proto__' as never };
     expect(html({ status: 'failed', error: other })).not.toContain('gc-advice');
   });

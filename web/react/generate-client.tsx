@@ -1,15 +1,11 @@
 /** Shows a generation while it runs and what came of it. Styles: `generate-client.css` beside it. */
 import type { ReactElement } from 'react';
 import { Announcement } from './announcement.tsx';
-import {
-  isBusy,
-  type GenerationError,
-  type GenerationProgress,
-  type GenerationStatus,
-} from './generation-view.ts';
+import { isBusy, type GenerationProgress, type GenerationStatus } from './generation-view.ts';
 import { FailedTries, NodeHistory } from './node-history.tsx';
+import { ErrorPanel, LostLine, OtherTry, otherTryOf } from './notices.tsx';
 import { OutputView } from './output-view.tsx';
-import { etaText, nodesText, queueText, stepsText, wholePercent } from './progress-text.ts';
+import { durationText, etaText, nodesText, queueText, stepsText, wholePercent } from './progress-text.ts';
 import { Preview, RunningNodes } from './running-nodes.tsx';
 import type { Generation } from './use-generation.ts';
 
@@ -26,24 +22,18 @@ const TITLES: Readonly<Record<GenerationStatus, string>> = {
   cancelled: 'Cancelled',
 };
 
-/** What can be done about a failure, where something can. */
-const ADVICE: Readonly<Record<string, string>> = {
-  outOfMemory: 'The GPU ran out of memory: a smaller size or batch may fit.',
-  badWorkflow: 'The workflow does not fit this ComfyUI: check the node and its inputs.',
-  workerLost: 'The worker went away. The same again may succeed.',
-  comfyRestarted: 'ComfyUI restarted. The same again may succeed.',
-  timeout: 'It took longer than it may: allow more time, or ask for less.',
-};
-
 const Figures = ({ generation }: { readonly generation: Generation }): ReactElement => {
-  const { progress, eta, status } = generation;
+  const { progress, eta, status, durationMs } = generation;
   return (
     <>
       <span data-testid="percentage" className="gc-percentage">
         {wholePercent(progress.percentage)}%
       </span>
       <span data-testid="steps">{stepsText(progress)}</span>
-      <span data-testid="nodes">{nodesText(progress)}</span>
+      <span data-testid="nodes">{status === 'retrying' ? '' : nodesText(progress)}</span>
+      {status === 'completed' && durationMs !== null && (
+        <span className="gc-eta">took {durationText(durationMs)}</span>
+      )}
       {isBusy(status) && (
         <span data-testid="eta" className="gc-eta">
           {etaText(eta)}
@@ -78,26 +68,6 @@ const ProgressBar = ({ progress, waiting, known }: ProgressBarProps): ReactEleme
   );
 };
 
-const nodeText = ({ nodeName, nodeType, nodeId }: GenerationError): string => {
-  const name = nodeName ?? nodeType;
-  if (name === null) return nodeId === null ? '' : `Node ${nodeId}`;
-  const type = nodeType === null || nodeType === name ? '' : `${nodeType}, `;
-  return nodeId === null ? name : `${name} (${type}node ${nodeId})`;
-};
-
-const ErrorPanel = ({ error }: { readonly error: GenerationError }): ReactElement => {
-  const node = nodeText(error);
-  const advice =
-    error.reason !== null && Object.hasOwn(ADVICE, error.reason) ? ADVICE[error.reason] : undefined;
-  return (
-    <div className="gc-error" role="alert" data-testid="error">
-      {node !== '' && <strong>{node}</strong>}
-      <span>{error.message}</span>
-      {advice !== undefined && <span className="gc-advice">{advice}</span>}
-    </div>
-  );
-};
-
 const Outputs = ({ generation }: { readonly generation: Generation }): ReactElement | null => {
   const { images, missing } = generation;
   if (images.length === 0 && missing.length === 0) return null;
@@ -120,11 +90,12 @@ const canRetry = ({ status, jobId }: Generation): boolean =>
 const Head = ({ generation }: { readonly generation: Generation }): ReactElement => {
   const { status, message, error, cancelling, cancel, retry, queuePosition } = generation;
   const place = queueText(queuePosition);
+  const said = message === TITLES[status] || message === error?.message || message === otherTryOf(generation);
   return (
     <div className="gc-head">
       <h2>{TITLES[status]}</h2>
       <p className="gc-message" data-testid="message">
-        {error !== null && message === error.message ? '' : message}
+        {said ? '' : message}
       </p>
       {place !== '' && (
         <span className="gc-chip" data-testid="queue-position">
@@ -155,11 +126,13 @@ const Head = ({ generation }: { readonly generation: Generation }): ReactElement
 const announcementOf = (generation: Generation): string => {
   const { status, message, queuePosition, images, runningNodes } = generation;
   const names = runningNodes.map(({ nodeName }) => nodeName);
+  const other = otherTryOf(generation);
   if (status === 'failed') return '';
   if (status === 'running')
     return names.length === 0 ? 'Running' : `Processing ${names.slice(0, 3).join(', ')}`;
   if (status === 'retrying') return message;
   if (status === 'completed') return `Finished: ${images.length} output${images.length === 1 ? '' : 's'}`;
+  if (other !== '') return other;
   const place = queueText(queuePosition);
   return place === '' ? TITLES[status] : place;
 };
@@ -177,6 +150,8 @@ export const GenerateClient = ({ generation }: GenerateClientProps): ReactElemen
     <section className="gc" data-status={status} aria-label="Generation">
       <Head generation={generation} />
       <Announcement text={announcementOf(generation)} />
+      <LostLine {...generation} />
+      <OtherTry text={otherTryOf(generation)} />
       <RunningNodes nodes={runningNodes} />
       {hasBar && (
         <div className="gc-progress">
@@ -187,8 +162,9 @@ export const GenerateClient = ({ generation }: GenerateClientProps): ReactElemen
       {error !== null && <ErrorPanel error={error} />}
       {preview !== null && <Preview preview={preview} />}
       <Outputs generation={generation} />
-      <FailedTries tries={retries} />
-      <NodeHistory nodes={nodes} />
+      <FailedTries tries={retries} waiting={status === 'retrying'} />
+      {/* Those of the attempt that failed are none of the next one. */}
+      {status !== 'retrying' && <NodeHistory nodes={nodes} open={status !== 'completed'} />}
     </section>
   );
 };

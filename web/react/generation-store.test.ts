@@ -170,13 +170,14 @@ describe('tries', () => {
     );
     await until(() => client.getState('job-2')?.sequence === 1);
     expect(statuses).toEqual(['submitting', 'pending', 'running', 'retrying', 'pending']);
-    expect(server.requests[1]?.body).toContain('"width":512,"height":384,"batch_size":1');
-    expect(server.requests[1]?.body).not.toContain('"change"');
-    const change = '512 × 384';
+    expect(server.requests[1]?.body).toContain('"width":768,"height":576,"batch_size":1');
+    expect(server.requests[1]?.body).not.toMatch(/"change"|"note"/);
+    const change = '768 × 576';
+    const note = 'Out of memory at 1024 × 768: trying again at 768 × 576 (size 2 of 3)';
     expect(store.getSnapshot()).toMatchObject({
       jobId: 'job-2',
       error: null,
-      retries: [{ step: 15, change }],
+      retries: [{ step: 15, change, note }],
     });
     expect(kept.get(KEY)).toBe('job-2');
     server.push(pushOf('job_completed', { jobId: 'job-2', sequence: 2 }));
@@ -226,6 +227,62 @@ describe('tries', () => {
     server.push(pushOf('job_failed', { sequence: 2 }));
     await shows(store, 'failed');
     expect(asked).toBe(0);
+  });
+
+  const known = { ...submission, payload: large };
+  const runsOut = (jobId: string): void =>
+    server.push(pushOf('job_failed', { jobId, sequence: 2, ...outOfMemory }));
+
+  test('a job that was submitted elsewhere is tried again, too, when it is handed over with what it was', async () => {
+    const { store } = watched(newStore(retryWithSmallerSize));
+    server.onRequest = () => accepted('smaller');
+    store.resume(JOB_ID, known);
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    runsOut(JOB_ID);
+    await until(() => store.getSnapshot().jobId === 'smaller');
+    expect(server.requests.at(-1)?.body).toContain('"width":768,"height":576');
+  });
+
+  test('after a refresh, what was submitted is asked for, and tried again smaller', async () => {
+    const asked: string[] = [];
+    kept.set(KEY, JOB_ID);
+    const submissionOf = (jobId: string) => (asked.push(jobId), Promise.resolve(known));
+    const options = { client, storage: () => storage, onFailure: retryWithSmallerSize, submissionOf };
+    const { store } = watched(createGenerationStore(options));
+    server.onRequest = () => accepted('smaller');
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    runsOut(JOB_ID);
+    await until(() => store.getSnapshot().jobId === 'smaller');
+    expect(asked).toEqual([JOB_ID]);
+  });
+
+  test('what was submitted may be known only after the failure; of a job that was left it is of no use', async () => {
+    const answers: ((submission: typeof known) => void)[] = [];
+    const submissionOf = () => new Promise<typeof known>((resolve) => answers.push(resolve));
+    const { store } = watched(
+      createGenerationStore({ client, onFailure: retryWithSmallerSize, submissionOf }),
+    );
+    server.onRequest = () => accepted('smaller');
+    store.resume('left');
+    store.resume(JOB_ID);
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    runsOut(JOB_ID);
+    await shows(store, 'failed');
+    for (const answer of answers) answer(known);
+    await until(() => store.getSnapshot().jobId === 'smaller');
+    expect(server.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
+  });
+
+  test('what was submitted may be gone: it stays failed', async () => {
+    const submissionOf = () => Promise.reject(new Error('no longer kept'));
+    const { store } = watched(
+      createGenerationStore({ client, onFailure: retryWithSmallerSize, submissionOf }),
+    );
+    store.resume(JOB_ID);
+    await until(() => client.getState(JOB_ID)?.sequence === 1);
+    runsOut(JOB_ID);
+    await shows(store, 'failed');
+    expect(store.getSnapshot().error?.reason).toBe('outOfMemory');
   });
 
   test('an ended job is queued again as a new one', async () => {

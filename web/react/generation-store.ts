@@ -26,8 +26,8 @@ export interface GenerationStore {
   readonly cancel: () => Promise<void>;
   /** Queues the shown, ended job again, as a new one. As `generate` otherwise. */
   readonly retry: () => Promise<string | undefined>;
-  /** Follows a job that runs already. */
-  readonly resume: (jobId: string) => void;
+  /** Follows a job that runs already; with what was submitted, `onFailure` is asked about it, too. */
+  readonly resume: (jobId: string, submission?: TaskSubmission) => void;
   /** Takes the place of the option `onFailure`. */
   readonly setOnFailure: (policy: FailurePolicy | undefined) => void;
 }
@@ -39,8 +39,13 @@ export interface GenerationStoreOptions {
   /** Where the running job is remembered; asked only once somebody subscribes. */
   readonly storage?: (() => KeyValueStorage | undefined) | undefined;
   readonly storageKey?: string | undefined;
-  /** What to try instead when a job fails; after a refresh of the page it is not asked, for the submission is gone. */
+  /** What to try instead when a job fails. */
   readonly onFailure?: FailurePolicy | undefined;
+  /**
+   * What was submitted, of a job that was taken up without it, as after a refresh of the page. Without this, or where it
+   * rejects, `onFailure` is not asked about such a job.
+   */
+  readonly submissionOf?: ((jobId: string) => Promise<TaskSubmission>) | undefined;
 }
 
 /** Storage may be missing, full or forbidden; then a refresh resumes nothing, and all else works. */
@@ -69,6 +74,7 @@ interface Submitted {
 class Store implements GenerationStore {
   readonly #client: PipelineClient;
   #onFailure: FailurePolicy | undefined;
+  readonly #submissionOf: GenerationStoreOptions['submissionOf'];
   readonly #memory;
   readonly #listeners = new Set<() => void>();
   #view = IDLE;
@@ -82,6 +88,7 @@ class Store implements GenerationStore {
   constructor(options: GenerationStoreOptions) {
     this.#client = options.client;
     this.#onFailure = options.onFailure;
+    this.#submissionOf = options.submissionOf;
     this.#memory = createMemory(options);
   }
 
@@ -108,14 +115,17 @@ class Store implements GenerationStore {
     const jobId = this.#jobId;
     if (jobId === null || isBusy(this.#view.status)) return undefined;
     this.#begin('Queueing it again');
-    return this.#accept(() => this.#client.retryTask(jobId));
+    const next = await this.#accept(() => this.#client.retryTask(jobId));
+    if (next !== undefined) void this.#learn(next);
+    return next;
   };
 
-  readonly resume = (jobId: string): void => {
-    this.#submitted = undefined;
+  readonly resume = (jobId: string, submission?: TaskSubmission): void => {
+    this.#submitted = submission && { submission, tries: 1 };
     this.#turn += 1;
     this.#show({ ...IDLE, status: 'resuming', connection: this.#client.connection });
     this.#adopt(jobId);
+    if (submission === undefined) void this.#learn(jobId);
   };
 
   readonly setOnFailure = (policy: FailurePolicy | undefined): void => {
@@ -128,6 +138,16 @@ class Store implements GenerationStore {
     // Before there is an id, `#accept` cancels once there is.
     if (this.#jobId !== null) await this.#cancelJob(this.#jobId);
   };
+
+  /** What was submitted is asked for at once: by the time that the job fails, it is there. */
+  async #learn(jobId: string): Promise<void> {
+    if (this.#onFailure === undefined) return;
+    const submission = await this.#submissionOf?.(jobId).catch(() => undefined);
+    if (submission === undefined || jobId !== this.#jobId) return;
+    this.#submitted ??= { submission, tries: 1 };
+    const next = this.#view.status === 'failed' ? this.#nextTry(this.#view) : undefined;
+    if (next !== undefined) this.#tryNext(this.#view, next);
+  }
 
   #show(next: GenerationView): void {
     this.#view = next;
@@ -210,7 +230,7 @@ class Store implements GenerationStore {
     const view = viewOf(job, before);
     // Of an attempt that is tried again, this is the last moment to say where it stood.
     const given = view.status === 'retrying' && before.status !== 'retrying' && before.status !== 'resuming';
-    const retries = given ? [...before.retries, failedTryOf(before, job.message, '')] : before.retries;
+    const retries = given ? [...before.retries, failedTryOf(before, job.message)] : before.retries;
     let next: NextTry | undefined;
     try {
       const wanted = view.status === 'failed' && before.status !== 'failed' && !before.cancelling;
@@ -230,12 +250,12 @@ class Store implements GenerationStore {
   }
 
   /** The failure is shown as one of several tries, and the next one begins. */
-  #tryNext(failed: GenerationView, { change = 'other parameters', ...submission }: NextTry): void {
+  #tryNext(failed: GenerationView, { change = 'other parameters', note, ...submission }: NextTry): void {
     const message = failed.error?.message ?? failed.message;
-    const retries = [...failed.retries, failedTryOf(failed, message, change)];
+    const told = note ?? `${message} Trying again with ${change}`;
+    const retries = [...failed.retries, failedTryOf(failed, message, { change, note: told })];
     this.#submitted = { submission, tries: (this.#submitted?.tries ?? 0) + 1 };
     this.#leaveJob();
-    const told = `${message} Trying again with ${change}`;
     this.#show({ ...IDLE, status: 'retrying', message: told, retries, connection: failed.connection });
     void this.#accept(() => this.#client.submitTask(submission));
   }

@@ -54,6 +54,8 @@ export interface FailedTry {
   readonly steps: number;
   /** What is different in the next try, in words; empty when it is the same again. */
   readonly change: string;
+  /** The same as a sentence, with what was before; empty where the policy has none. */
+  readonly note: string;
 }
 
 export interface GenerationView {
@@ -80,18 +82,23 @@ export interface GenerationView {
   readonly error: GenerationError | null;
   /** Tries before this one, oldest first. Those before a refresh of the page are not known any more. */
   readonly retries: readonly FailedTry[];
+  /** Milliseconds from its submission to its end; null before that, and where nobody told. */
+  readonly durationMs: number | null;
   /** It was asked to stop and has not yet. */
   readonly cancelling: boolean;
   readonly connection: Connection;
   readonly jobId: string | null;
 }
 
-/** What is submitted instead; `change` says in words what is different, and is only shown. */
-export type NextTry = TaskSubmission & { readonly change?: string };
+/**
+ * What is submitted instead. `change` says in words what is different, `note` why and what in a whole sentence; both are
+ * only shown.
+ */
+export type NextTry = TaskSubmission & { readonly change?: string; readonly note?: string };
 
 /**
- * Asked when a job of `generate` has failed for good. `tries` counts submissions from 1, `submission` is the one that
- * failed. Undefined leaves it failed.
+ * Asked when a job whose submission is known has failed for good. `tries` counts submissions from 1, `submission` is
+ * the one that failed. Undefined leaves it failed.
  */
 export type FailurePolicy = (
   error: GenerationError,
@@ -123,6 +130,7 @@ export const IDLE: GenerationView = {
   missing: [],
   error: null,
   retries: [],
+  durationMs: null,
   cancelling: false,
   connection: 'idle',
   jobId: null,
@@ -192,6 +200,7 @@ export const viewOf = (job: JobState, before: GenerationView): GenerationView =>
     images: job.outputs,
     missing: job.missingOutputs.map(({ filename }) => filename),
     error: job.failure,
+    durationMs: job.durationMs,
     cancelling: before.cancelling && isBusy(status),
     jobId: job.jobId,
   };
@@ -213,8 +222,12 @@ export const refusedView = (error: unknown, before: GenerationView): GenerationV
 };
 
 /** Where a generation stood, for the list of its tries. */
-export const failedTryOf = (view: GenerationView, message: string, change: string): FailedTry => {
+export const failedTryOf = (
+  view: GenerationView,
+  message: string,
+  { change = '', note = '' }: Pick<NextTry, 'change' | 'note'> = {},
+): FailedTry => {
   const { percentage, step, steps } = view.progress;
   const nodeName = view.error?.nodeName ?? view.currentNode;
-  return { number: view.retries.length + 1, message, percentage, nodeName, step, steps, change };
+  return { number: view.retries.length + 1, message, percentage, nodeName, step, steps, change, note };
 };

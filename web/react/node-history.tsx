@@ -27,13 +27,15 @@ const countText = (done: readonly NodeRecord[]): string => {
 
 export interface NodeHistoryProps {
   readonly nodes: readonly NodeRecord[];
+  /** How it begins; then it is as it was last set by hand. */
+  readonly open: boolean;
 }
 
-export const NodeHistory = ({ nodes }: NodeHistoryProps): ReactElement | null => {
+export const NodeHistory = ({ nodes, open }: NodeHistoryProps): ReactElement | null => {
   const done = nodes.filter(({ state }) => state !== 'executing');
   if (done.length === 0) return null;
   return (
-    <details className="gc-history" data-testid="history" open>
+    <details className="gc-history" data-testid="history" open={open}>
       <summary>
         <h3>Completed nodes</h3>
         <span className="gc-count">{countText(done)}</span>
@@ -50,6 +52,9 @@ export const NodeHistory = ({ nodes }: NodeHistoryProps): ReactElement | null =>
   );
 };
 
+const changeText = ({ change }: FailedTry, tried: string): string =>
+  change === '' ? `${tried} again as it was` : `${tried} again with ${change}`;
+
 /** `at K-Sampler, 15/20 steps (67%)`. */
 const whereText = (one: FailedTry): string => {
   const steps = stepsText(one);
@@ -57,7 +62,13 @@ const whereText = (one: FailedTry): string => {
   return `Try ${one.number} failed${node} (${wholePercent(one.percentage)}%)`;
 };
 
-export const FailedTries = ({ tries }: { readonly tries: readonly FailedTry[] }): ReactElement | null =>
+export interface FailedTriesProps {
+  readonly tries: readonly FailedTry[];
+  /** The next one has not begun. */
+  readonly waiting: boolean;
+}
+
+export const FailedTries = ({ tries, waiting }: FailedTriesProps): ReactElement | null =>
   tries.length === 0 ? null : (
     <div className="gc-tries" data-testid="retries">
       <h3>Earlier tries</h3>
@@ -67,7 +78,7 @@ export const FailedTries = ({ tries }: { readonly tries: readonly FailedTry[] })
             <strong>{whereText(one)}</strong>
             <span>{one.message}</span>
             <span className="gc-change">
-              {one.change === '' ? 'Tried again as it was' : `Tried again with ${one.change}`}
+              {changeText(one, waiting && one === tries.at(-1) ? 'Will be tried' : 'Tried')}
             </span>
           </li>
         ))}

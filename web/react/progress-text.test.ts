@@ -2,23 +2,24 @@ import { expect, test } from '@jest/globals';
 import { durationText, etaText, queueText } from './progress-text.ts';
 
 test.each([
-  [null, 'estimating'],
-  [{ lowSeconds: 0, highSeconds: 0.4 }, 'a moment'],
-  [{ lowSeconds: 0, highSeconds: 3 }, 'about 1–3 s'],
-  [{ lowSeconds: 4, highSeconds: 7 }, 'about 4–7 s'],
-  [{ lowSeconds: 22, highSeconds: 31 }, 'about 20–30 s'],
-  [{ lowSeconds: 29, highSeconds: 31 }, 'about 30 s'],
-  [{ lowSeconds: 70, highSeconds: 130 }, 'about 1–2 min'],
-  [{ lowSeconds: 30, highSeconds: 300 }, 'about 1–5 min'],
-  [{ lowSeconds: 7000, highSeconds: 11_000 }, 'about 2–3 h'],
-  [{ lowSeconds: 600, highSeconds: 600 }, 'about 10 min'],
+  [null, 'estimating the time left'],
+  [{ lowSeconds: 0, highSeconds: 0.4 }, 'a moment left'],
+  [{ lowSeconds: 0, highSeconds: 3 }, 'about 1–3 s left'],
+  [{ lowSeconds: 4, highSeconds: 7 }, 'about 4–7 s left'],
+  [{ lowSeconds: 22, highSeconds: 31 }, 'about 20–30 s left'],
+  [{ lowSeconds: 29, highSeconds: 31 }, 'about 30 s left'],
+  [{ lowSeconds: 70, highSeconds: 130 }, 'about 1–2 min left'],
+  [{ lowSeconds: 30, highSeconds: 300 }, 'about 1–5 min left'],
+  [{ lowSeconds: 7000, highSeconds: 11_000 }, 'about 2–3 h left'],
+  [{ lowSeconds: 600, highSeconds: 600 }, 'about 10 min left'],
 ])('%j reads %s', (eta, text) => {
   expect(etaText(eta)).toBe(text);
 });
 
 test('times read as people say them', () => {
-  expect([0, 380, 9949, 9951, 12_400, 59_600, 125_000].map(durationText)).toEqual([
-    '0 ms',
+  expect([0, 3, 380, 9949, 9951, 12_400, 59_600, 125_000].map(durationText)).toEqual([
+    '< 1 ms',
+    '3 ms',
     '0.4 s',
     '9.9 s',
     '10 s',

@@ -19,19 +19,20 @@ const unitOf = (seconds: number): Unit => {
   return { name: 'h', seconds: 3600, grain: 1 };
 };
 
-/** `about 20–30 s`; `estimating` where nobody can tell. */
+/** `about 20–30 s left`; `estimating the time left` where nobody can tell. */
 export const etaText = (eta: Eta | null): string => {
-  if (eta === null) return 'estimating';
+  if (eta === null) return 'estimating the time left';
   const { name, seconds, grain } = unitOf(eta.highSeconds);
   const inUnits = (value: number): number => Math.max(1, Math.round(value / seconds / grain)) * grain;
   const low = inUnits(eta.lowSeconds);
   const high = Math.max(low, inUnits(eta.highSeconds));
-  if (eta.highSeconds < 1) return 'a moment';
-  return low === high ? `about ${high} ${name}` : `about ${low}–${high} ${name}`;
+  if (eta.highSeconds < 1) return 'a moment left';
+  return low === high ? `about ${high} ${name} left` : `about ${low}–${high} ${name} left`;
 };
 
 /** `3 ms`, `0.4 s`, `12 s`, `2 min 05 s`. */
 export const durationText = (ms: number): string => {
+  if (ms < 1) return '< 1 ms';
   if (ms < 100) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;

@@ -14,16 +14,17 @@ const latent = (inputs: string, type = 'EmptyLatentImage'): string =>
   `{"5": {"class_type": "${type}", "inputs": {${inputs}}}, "3": {"class_type": "KSampler", "inputs": {"seed": 18446744073709551615, "width": 1024}}}`;
 
 describe('smaller', () => {
-  test('halves width, height and batch of the empty latent, and leaves every other digit alone', () => {
+  test('is three quarters of width and height and half of the batch, and every other digit stays', () => {
     const smaller = withSmallerSize(submit(latent('"width": 1024, "height": 1000, "batch_size": 5')));
     expect(smaller).toEqual({
-      ...submit(latent('"width": 512, "height": 496, "batch_size": 2')),
-      change: '512 × 496, batch of 2',
+      submission: submit(latent('"width": 768, "height": 744, "batch_size": 2')),
+      before: '1024 × 1000, batch of 5',
+      after: '768 × 744, batch of 2',
     });
   });
 
   test.each(['EmptySD3LatentImage', 'EmptyHunyuanLatentVideo', 'EmptyLatentImage'])('%s is one', (type) => {
-    expect(withSmallerSize(submit(latent('"width": 256, "height": 256', type)))?.change).toBe('128 × 128');
+    expect(withSmallerSize(submit(latent('"width": 256, "height": 256', type)))?.after).toBe('192 × 192');
   });
 
   test.each([
@@ -37,18 +38,20 @@ describe('smaller', () => {
   });
 
   test('one side or the batch alone is named alone', () => {
-    expect(withSmallerSize(submit(latent('"width": 128, "height": 64')))?.change).toBe('64 px');
-    expect(withSmallerSize(submit(latent('"width": 64, "batch_size": 4')))?.change).toBe('batch of 2');
+    expect(withSmallerSize(submit(latent('"width": 128, "height": 64')))?.after).toBe('96 px');
+    expect(withSmallerSize(submit(latent('"width": 64, "batch_size": 4')))?.after).toBe('batch of 2');
   });
 });
 
 describe('the policy', () => {
   const large = submit(latent('"width": 1024, "height": 1024'));
 
-  test('answers want of memory three times, and nothing else', () => {
-    expect(
-      [1, 2, 3, 4].map((tries) => retryWithSmallerSize(error('outOfMemory'), tries, large) !== undefined),
-    ).toEqual([true, true, true, false]);
+  test('answers want of memory with three sizes in all, and nothing else', () => {
+    expect([1, 2, 3].map((tries) => retryWithSmallerSize(error('outOfMemory'), tries, large)?.note)).toEqual([
+      'Out of memory at 1024 × 1024: trying again at 768 × 768 (size 2 of 3)',
+      'Out of memory at 1024 × 1024: trying again at 768 × 768 (size 3 of 3)',
+      undefined,
+    ]);
     expect(retryWithSmallerSize(error('nodeError'), 1, large)).toBeUndefined();
     expect(retryWithSmallerSize(error(null), 1, large)).toBeUndefined();
   });

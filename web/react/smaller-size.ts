@@ -4,21 +4,25 @@ import type { TaskSubmission } from '../client/task-api.ts';
 import type { FailurePolicy } from './generation-view.ts';
 import { withRawValue } from './json-text.ts';
 
-/** 1024 → 128 is as far as it goes. */
+/** Sizes in all: 1024, 768 and 576. */
 const MAX_TRIES = 3;
 /** Latent pictures are counted in blocks of 8 pixels. */
 const BLOCK = 8;
 const MIN_SIDE = 64;
 
-const halved: Readonly<Record<string, (value: number) => number>> = {
-  width: (value) => Math.max(MIN_SIDE, Math.floor(value / 2 / BLOCK) * BLOCK),
-  height: (value) => Math.max(MIN_SIDE, Math.floor(value / 2 / BLOCK) * BLOCK),
+/** Little more than half of the pixels, and still a picture of the kind that was asked for. */
+const threeQuarters = (side: number): number => Math.max(MIN_SIDE, Math.floor((side * 0.75) / BLOCK) * BLOCK);
+
+const smallerBy: Readonly<Record<string, (value: number) => number>> = {
+  width: threeQuarters,
+  height: threeQuarters,
   batch_size: (value) => Math.max(1, Math.floor(value / 2)),
 };
 
 interface Change {
   readonly path: readonly string[];
   readonly input: string;
+  readonly before: number;
   readonly value: number;
 }
 
@@ -29,15 +33,15 @@ const changesOf = (nodeId: string, node: unknown): Change[] => {
   // What is linked to another node is a list here, and stays.
   return Object.entries(fieldsOf(fields?.['inputs']) ?? {}).flatMap(([input, value]) => {
     const smaller =
-      typeof value === 'number' && Object.hasOwn(halved, input) ? halved[input]?.(value) : undefined;
+      typeof value === 'number' && Object.hasOwn(smallerBy, input) ? smallerBy[input]?.(value) : undefined;
     return smaller === undefined || !(smaller < Number(value))
       ? []
-      : [{ path: [nodeId, 'inputs', input], input, value: smaller }];
+      : [{ path: [nodeId, 'inputs', input], input, before: Number(value), value: smaller }];
   });
 };
 
-const wordsOf = (changes: readonly Change[]): string => {
-  const valueOf = (name: string): number | undefined => changes.find(({ input }) => input === name)?.value;
+const wordsOf = (changes: readonly Change[], of: 'before' | 'value'): string => {
+  const valueOf = (name: string): number | undefined => changes.find(({ input }) => input === name)?.[of];
   const [width, height, batch] = [valueOf('width'), valueOf('height'), valueOf('batch_size')];
   const size = width !== undefined && height !== undefined ? [`${width} × ${height}`] : [];
   const side =
@@ -45,22 +49,38 @@ const wordsOf = (changes: readonly Change[]): string => {
   return [...size, ...side, ...(batch === undefined ? [] : [`batch of ${batch}`])].join(', ');
 };
 
+interface Smaller {
+  readonly submission: TaskSubmission;
+  /** In words, for example `1024 × 1024`. */
+  readonly before: string;
+  readonly after: string;
+}
+
 /**
- * The submission with width, height and batch of each empty latent halved (to blocks of 8, at least 64 pixels); every
- * other digit of the payload stays as it is. Undefined when nothing can be made smaller.
+ * The submission with three quarters of the width and height (in blocks of 8, at least 64 pixels) and half of the batch
+ * of each empty latent; every other digit of the payload stays as it is. Undefined when nothing can be made smaller.
  */
-export const withSmallerSize = (
-  submission: TaskSubmission,
-): (TaskSubmission & { readonly change: string }) | undefined => {
+export const withSmallerSize = (submission: TaskSubmission): Smaller | undefined => {
   const { payload } = submission;
   if (payload === undefined) return undefined;
   const nodes = Object.entries(fieldsOf(parseJson(payload)) ?? {});
   const changes = nodes.flatMap(([nodeId, node]) => changesOf(nodeId, node));
   if (changes.length === 0) return undefined;
   const smaller = changes.reduce((text, { path, value }) => withRawValue(text, path, `${value}`), payload);
-  return { ...submission, payload: smaller, change: wordsOf(changes) };
+  return {
+    submission: { ...submission, payload: smaller },
+    before: wordsOf(changes, 'before'),
+    after: wordsOf(changes, 'value'),
+  };
 };
 
-/** For `useGeneration({ onFailure })`: up to three times smaller after `outOfMemory`, and nothing after anything else. */
-export const retryWithSmallerSize: FailurePolicy = (error, tries, submission) =>
-  error.reason === 'outOfMemory' && tries <= MAX_TRIES ? withSmallerSize(submission) : undefined;
+/** For `useGeneration({ onFailure })`: after `outOfMemory` up to three sizes in all, and nothing after anything else. */
+export const retryWithSmallerSize: FailurePolicy = (error, tries, submission) => {
+  if (error.reason !== 'outOfMemory' || tries >= MAX_TRIES) return undefined;
+  const smaller = withSmallerSize(submission);
+  if (smaller === undefined) return undefined;
+  const { before, after } = smaller;
+  const count = `size ${tries + 1} of ${MAX_TRIES}`;
+  const note = `Out of memory at ${before}: trying again at ${after} (${count})`;
+  return { ...smaller.submission, change: after, note };
+};

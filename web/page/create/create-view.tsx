@@ -1,12 +1,13 @@
 /** The first view: the form, what it started last, and all jobs. */
 import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { GenerateClient } from '../../react/generate-client.tsx';
+import { isBusy } from '../../react/generation-view.ts';
 import type { Generation } from '../../react/use-generation.ts';
-
 import { ApiError, messageOf } from '../api/pipeline-error.ts';
 import { JobsPanel } from '../jobs/jobs-panel.tsx';
 import { useActions, useServices } from '../page-services.ts';
 import { hrefOf } from '../routing.ts';
+import { Icon } from '../ui/icon.tsx';
 import { Advice } from '../ui/advice-line.tsx';
 import { OutputsInLightbox } from '../ui/outputs-in-lightbox.tsx';
 import { storedIdOf, type Draft } from './draft.ts';
@@ -28,8 +29,11 @@ const Live = ({ generation }: { readonly generation: Generation }): ReactElement
   if (status === 'idle') {
     return (
       <div className="empty live-empty">
+        <Icon name="image" />
+        <strong>Your picture appears here</strong>
         <p>
-          Press <strong>Generate</strong>. The nodes, the progress and your pictures appear here.
+          Press Generate: you see which node is at work, how far it is and how long it still takes. Leave the
+          page if you like; the job goes on, and you find it in the list.
         </p>
       </div>
     );
@@ -42,7 +46,7 @@ const Live = ({ generation }: { readonly generation: Generation }): ReactElement
       <Advice generation={generation} onStarted={generation.resume} />
       {jobId !== null && (
         <a className="live-more" href={hrefOf({ view: 'job', jobId })}>
-          Timeline and details of this job
+          Timeline and details of this job →
         </a>
       )}
     </div>
@@ -50,7 +54,7 @@ const Live = ({ generation }: { readonly generation: Generation }): ReactElement
 };
 
 export const CreateView = ({ draft, onDraft, onFile, generation }: CreateViewProps): ReactElement => {
-  const { api, jobs, titles } = useServices();
+  const { api, jobs, titles, earlier } = useServices();
   const { say } = useActions();
   const [submitting, setSubmitting] = useState(false);
   const [refusal, setRefusal] = useState<ApiError>();
@@ -68,7 +72,9 @@ export const CreateView = ({ draft, onDraft, onFile, generation }: CreateViewPro
       setRefusal(undefined);
       titles.keep(id, submission.title);
       jobs.add(id, submission.workflowId);
-      generation.resume(id);
+      if (generation.jobId !== null && isBusy(generation.status)) earlier.lookAfter(generation.jobId);
+      const { workflowId, payload, inputs } = submission;
+      generation.resume(id, { workflow_id: workflowId, payload, ...(inputs && { inputs }) });
       if (window.matchMedia('(max-width: 56rem)').matches) right.current?.scrollIntoView({ block: 'start' });
     } catch (error) {
       setRefusal(asApiError(error));

@@ -49,7 +49,7 @@ const Control = ({
     autoComplete: 'off',
   };
   if (kind === 'longText') {
-    const rows = parameter.id.startsWith('positive') ? 4 : 2;
+    const rows = parameter.id.startsWith('positive') ? 3 : 2;
     return <textarea {...shared} rows={rows} onChange={(event) => onChange(event.target.value)} />;
   }
   if (kind === 'boolean') {

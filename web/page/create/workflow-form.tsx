@@ -22,6 +22,7 @@ import type { Draft } from './draft.ts';
 import { Field } from './field.tsx';
 import { FileField } from './file-field.tsx';
 import { RefusalPanel } from './refusal-panel.tsx';
+import { SmallerCheckbox } from './smaller-checkbox.tsx';
 import { WorkflowPicker } from './workflow-picker.tsx';
 
 export interface TitledSubmission extends Submission {
@@ -148,10 +149,13 @@ export const WorkflowFormView = (props: WorkflowFormProps): ReactElement => {
           Store this workflow
         </button>
       </AllInputs>
+      <SmallerCheckbox />
       {refusal !== undefined && <RefusalPanel refusal={refusal} problems={elsewhere(form, problems)} />}
-      <button type="submit" className="button button-main" data-testid="generate" disabled={!ready}>
-        {submitting ? 'Submitting…' : 'Generate'}
-      </button>
+      <div className="generate-bar">
+        <button type="submit" className="button button-main" data-testid="generate" disabled={!ready}>
+          {submitting ? 'Submitting…' : 'Generate'}
+        </button>
+      </div>
     </form>
   );
 };

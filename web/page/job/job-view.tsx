@@ -151,12 +151,18 @@ export const JobView = ({ jobId }: { readonly jobId: string }): ReactElement => 
   const { task, timeline } = useJobFacts(jobId, over);
   const now = useNow(over ? 60_000 : 500);
   const { value } = task;
+  const { titles } = useServices();
+  const workflow = value === undefined || value.workflowId === '' ? 'Job' : value.workflowId;
+  const title = titles.titleOf(jobId);
   return (
     <>
       <div className="section-head job-head">
-        <h1>{value === undefined || value.workflowId === '' ? 'Job' : value.workflowId}</h1>
+        <h1>{title ?? workflow}</h1>
         {value !== undefined && <StatusBadge status={value.status} />}
-        <span className="note">{value !== undefined && `submitted ${agoText(value.createdAt, now)}`}</span>
+        <span className="note">
+          {title !== undefined && `${workflow} · `}
+          {value !== undefined && `submitted ${agoText(value.createdAt, now)}`}
+        </span>
         <code className="job-id">{jobId}</code>
       </div>
       {task.error !== '' && (

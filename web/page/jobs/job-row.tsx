@@ -4,7 +4,8 @@ import type { StoredOutput } from '../../../shared-types/index.ts';
 import { useActions, useServices } from '../page-services.ts';
 import { hrefOf } from '../routing.ts';
 import { adviceFor } from '../ui/advice.ts';
-import { agoText, etaText, queueText } from '../ui/format.ts';
+import { etaText } from '../../react/progress-text.ts';
+import { agoText, queueText } from '../ui/format.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
 import { Thumbnail } from '../ui/tile.tsx';
 import { useLoaded } from '../ui/use-loaded.ts';
@@ -22,11 +23,22 @@ const NAMES: Readonly<Record<JobEntry['status'], string>> = {
 const isOver = ({ status }: JobEntry): boolean =>
   status === 'completed' || status === 'failed' || status === 'cancelled';
 
-export const StatusBadge = ({ status }: { readonly status: JobEntry['status'] }): ReactElement => (
-  <span className="badge" data-status={status}>
-    {NAMES[status]}
+export const StatusBadge = ({
+  status,
+  retrying = false,
+}: {
+  readonly status: JobEntry['status'];
+  /** It waits for its next attempt. */
+  readonly retrying?: boolean;
+}): ReactElement => (
+  <span className="badge" data-status={retrying ? 'retrying' : status}>
+    {retrying ? 'Trying again' : NAMES[status]}
   </span>
 );
+
+const isRetrying = ({ status, live }: JobEntry): boolean => status === 'pending' && Boolean(live?.retry);
+
+const leftText = (live: JobEntry['live']): string => (live?.eta ? etaText(live.eta) : '');
 
 /** What happens now, in one line. */
 const lineOf = ({ status, live, error, cancelling }: JobEntry): string => {
@@ -40,8 +52,8 @@ const lineOf = ({ status, live, error, cancelling }: JobEntry): string => {
   if (live?.retry) return `${live.message} Trying again.`;
   if (status === 'assigned') return 'On a worker, behind the job that it runs';
   if (status === 'pending')
-    return [queueText(live?.queuePosition ?? null), etaText(live?.eta ?? null)].filter(Boolean).join(' · ');
-  return [live?.message ?? '', etaText(live?.eta ?? null)].filter(Boolean).join(' · ');
+    return [queueText(live?.queuePosition ?? null), leftText(live)].filter(Boolean).join(' · ');
+  return [live?.message ?? '', leftText(live)].filter(Boolean).join(' · ');
 };
 
 const STATUS_ICONS: Readonly<Record<JobEntry['status'], IconName>> = {
@@ -99,6 +111,7 @@ const Actions = ({ entry }: { readonly entry: JobEntry }): ReactElement => {
         type="button"
         className="button"
         aria-label={`Reuse the settings of ${name}`}
+        title="Fill the form with its settings"
         onClick={() => void reuse(entry)}
       >
         Reuse
@@ -140,7 +153,7 @@ export const JobRow = ({ entry, now }: { readonly entry: JobEntry; readonly now:
       <div className="job-text">
         <div className="job-title">
           <a href={href}>{title ?? workflow}</a>
-          <StatusBadge status={entry.status} />
+          <StatusBadge status={entry.status} retrying={isRetrying(entry)} />
           <span className="note">
             {title === undefined ? '' : `${workflow} · `}
             {agoText(entry.createdAt, now)}

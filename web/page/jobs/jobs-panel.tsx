@@ -30,6 +30,8 @@ const QueueSwitch = ({
   const { say } = useActions();
   if (view.queue === undefined) return null;
   const { paused } = view.queue;
+  // Of a queue that was never used there is nothing to hold back.
+  if (!paused && view.entries.length === 0) return null;
   const change = (): void => {
     jobs.changeQueue(paused ? 'resume' : 'pause').then(
       () => say(paused ? 'Your queue goes on' : 'Your queue is paused: what runs goes on'),
@@ -74,7 +76,7 @@ export const JobsPanel = (): ReactElement => {
         <p className="empty">
           {view.phase === 'loading'
             ? 'Loading your jobs…'
-            : 'No jobs yet. Press Generate: as many as you like run at once.'}
+            : 'No jobs yet. Submit as many as you like: they run one after the other, on every worker there is.'}
         </p>
       )}
       <ul className="job-list">

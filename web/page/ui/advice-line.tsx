@@ -13,26 +13,23 @@ interface AdviceProps {
   readonly onStarted: (jobId: string) => void;
 }
 
-/** Submits the failed job's workflow once more, at half the size. */
+/** Submits the failed job's workflow once more, smaller. */
 const SmallerButton = ({
   jobId,
   onStarted,
 }: { readonly jobId: string } & Pick<AdviceProps, 'onStarted'>): ReactElement => {
-  const { api, jobs } = useServices();
+  const { api, submissionOf, onFollowUp } = useServices();
   const { say } = useActions();
   const [busy, setBusy] = useState(false);
   const start = async (): Promise<void> => {
     setBusy(true);
     try {
-      const task = await api.getTask(jobId);
-      const smaller = withSmallerSize({ workflow_id: task.workflowId, payload: await api.getPayload(task) });
-      if (smaller?.payload === undefined) return say('Nothing in this workflow can be made smaller');
-      const id = await api.submit(
-        { workflowId: task.workflowId, payload: smaller.payload },
-        crypto.randomUUID(),
-      );
-      say(`Started at ${smaller.change}`);
-      jobs.add(id, task.workflowId);
+      const smaller = withSmallerSize(await submissionOf(jobId));
+      if (smaller === undefined) return say('Nothing in this workflow can be made smaller');
+      const { workflow_id: workflowId, payload = '' } = smaller.submission;
+      const id = await api.submit({ workflowId, payload }, crypto.randomUUID());
+      say(`Started at ${smaller.after}`);
+      onFollowUp(jobId, id);
       onStarted(id);
     } catch (error) {
       say(messageOf(error));
@@ -42,7 +39,7 @@ const SmallerButton = ({
   };
   return (
     <button type="button" className="button" disabled={busy} onClick={() => void start()}>
-      Generate at half the size
+      Generate it smaller
     </button>
   );
 };

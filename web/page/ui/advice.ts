@@ -1,23 +1,9 @@
 /** What a person can do about a failure. */
 import type { FailureReason } from '../../../shared-types/index.ts';
-
-const BY_REASON: Readonly<Record<FailureReason, string>> = {
-  nodeError: 'Check the inputs of this node, then generate again.',
-  outOfMemory: 'The GPU ran out of memory: lower the size or the batch size, or use a smaller model.',
-  badWorkflow: 'ComfyUI refused the workflow: correct the named input, then generate again.',
-  interrupted: 'Somebody interrupted it in ComfyUI. Generate again when you like.',
-  comfyRestarted: 'ComfyUI restarted while it ran. Retry: nothing is wrong with your workflow.',
-  vanished: 'ComfyUI lost the job. Retry: nothing is wrong with your workflow.',
-  workerStalled: 'The worker stopped making progress. Retry; if it happens again, look at the worker.',
-  workerLost: 'The worker went away. Retry: another one takes it.',
-  dispatchFailed: 'No worker could be reached. Look at the workers, then retry.',
-  timeout: 'It took longer than it was allowed to. Lower steps or size, or allow more time.',
-  noStatus: 'ComfyUI did not say how it ended. Retry.',
-  internal: 'Something went wrong on our side. Retry; if it happens again, tell the operator the job’s id.',
-};
+import { adviceForReason } from '../../react/failure-advice.ts';
 
 const BY_MESSAGE: readonly (readonly [RegExp, string])[] = [
-  [/out of memory|OutOfMemory/i, BY_REASON.outOfMemory],
+  [/out of memory|OutOfMemory/i, adviceForReason('outOfMemory') ?? ''],
   [/not in list|not one of|value_not_in_list/i, 'Choose one of the values that the workers have.'],
   [
     /no such (node )?class|missing_node_type|does not exist/i,
@@ -27,11 +13,10 @@ const BY_MESSAGE: readonly (readonly [RegExp, string])[] = [
 
 export const adviceFor = (message: string, reason: FailureReason | null): string => {
   const known = BY_MESSAGE.find(([pattern]) => pattern.test(message))?.[1];
-  // From outside: a reason of a later version is none of ours.
   return (
     known ??
-    (reason === null ? undefined : BY_REASON[reason]) ??
-    'Look at what the node says, correct it, and generate again; or retry.'
+    adviceForReason(reason) ??
+    'Look at what the node says, correct it, and generate again; or try the same again.'
   );
 };
 

@@ -1,9 +1,8 @@
 /** Times and counts as people read them. */
-import type { Eta } from '../../../shared-types/index.ts';
-
 /** `4.2 s`, `1 min 5 s`, `2 h 3 min`; tenths below ten seconds. */
 export const durationText = (milliseconds: number): string => {
   const seconds = Math.max(0, milliseconds) / 1000;
+  if (milliseconds < 1) return '< 1 ms';
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
@@ -27,18 +26,6 @@ export const agoText = (iso: string | null, now: number): string => {
 export const clockText = (iso: string | null): string => {
   const at = iso === null ? Number.NaN : Date.parse(iso);
   return Number.isNaN(at) ? '' : new Date(at).toLocaleTimeString();
-};
-
-const rounded = (seconds: number): string => {
-  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-};
-
-/** `about 12 s left`, or both ends where they are far apart. */
-export const etaText = (eta: Eta | null): string => {
-  if (eta === null) return '';
-  const [low, high] = [rounded(eta.lowSeconds), rounded(eta.highSeconds)];
-  return eta.highSeconds > eta.lowSeconds * 1.5 + 2 ? `${low} – ${high} left` : `about ${high} left`;
 };
 
 export const queueText = (position: number | null): string => {
