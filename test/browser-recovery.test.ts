@@ -227,8 +227,9 @@ describe('a job', () => {
     });
   });
 
-  test('that runs out of memory says so, and runs at half the size', async () => {
+  test('that runs out of memory says so, and runs smaller when it is asked to', async () => {
     await suite().open(async (page) => {
+      await page.getByLabel(/runs out of memory, try again smaller/).uncheck();
       // Otherwise the pipeline tries again by itself first.
       await page.route('**/api/v1/tasks', (route) => {
         const body = route.request().postData() ?? '';
@@ -236,10 +237,10 @@ describe('a job', () => {
       });
       await failing(page, 'oom', '3204');
       await visible(page.getByTestId('error').getByText(/ran out of memory/));
-      await page.getByRole('button', { name: 'Generate at half the size' }).click();
+      await page.getByRole('button', { name: 'Generate it smaller' }).click();
       await finished(page);
       const width = `document.querySelector('[data-testid="picture"]')?.naturalWidth`;
-      await page.waitForFunction(`${width} === 256`);
+      await page.waitForFunction(`${width} === 384`);
     });
   });
 });

@@ -5,6 +5,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 
 /** For anything a page is waited for. */
 export const WAIT_MS = 90_000;
+const SETTLE_MS = 4000;
 const QUALITY = 0.88;
 
 export interface Lens {
@@ -62,6 +63,8 @@ export const photograph = async (page: Page, file: string): Promise<number> => {
   const browser = page.context().browser();
   if (browser === null) throw new Error('the page has no browser');
   await page.mouse.move(0, 0);
+  // Small pictures of the list come late. A view that listens all the time is never idle, and needs none.
+  await page.waitForLoadState('networkidle', { timeout: SETTLE_MS }).catch(() => {});
   const { width, height } = page.viewportSize() ?? DESKTOP;
   const bottom = await page.evaluate<number>(
     `document.querySelector('dialog[open]') ? Infinity : document.querySelector('main').getBoundingClientRect().bottom`,

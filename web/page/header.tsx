@@ -5,7 +5,7 @@ import { useTheme, type Theme } from './theme.ts';
 import { Icon, type IconName } from './ui/icon.tsx';
 
 const CONNECTIONS: Readonly<Record<Connection, string>> = {
-  idle: 'Idle',
+  idle: 'No live jobs',
   connecting: 'Connecting',
   open: 'Live',
   reconnecting: 'Reconnecting',

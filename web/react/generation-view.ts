@@ -82,7 +82,7 @@ export interface GenerationView {
   readonly error: GenerationError | null;
   /** Tries before this one, oldest first. Those before a refresh of the page are not known any more. */
   readonly retries: readonly FailedTry[];
-  /** Milliseconds from its submission to its end; null before that, and where nobody told. */
+  /** Milliseconds that ComfyUI took for it; null before its end, and where nobody told. */
   readonly durationMs: number | null;
   /** It was asked to stop and has not yet. */
   readonly cancelling: boolean;

@@ -59,7 +59,9 @@ const changeText = ({ change }: FailedTry, tried: string): string =>
 const whereText = (one: FailedTry): string => {
   const steps = stepsText(one);
   const node = one.nodeName === '' ? '' : ` at ${one.nodeName}${steps === '' ? '' : `, ${steps}`}`;
-  return `Try ${one.number} failed${node} (${wholePercent(one.percentage)}%)`;
+  // One that failed before it told anything stood nowhere, not at 0%.
+  const percentage = one.percentage > 0 ? ` (${wholePercent(one.percentage)}%)` : '';
+  return `Try ${one.number} failed${node}${percentage}`;
 };
 
 export interface FailedTriesProps {

@@ -46,7 +46,7 @@ const Live = ({ generation }: { readonly generation: Generation }): ReactElement
       <Advice generation={generation} onStarted={generation.resume} />
       {jobId !== null && (
         <a className="live-more" href={hrefOf({ view: 'job', jobId })}>
-          Timeline and details of this job →
+          Timeline and details of this job <Icon name="right" />
         </a>
       )}
     </div>

@@ -22,7 +22,8 @@ const placeOf = ({ classType, nodeId, input }: NodeProblem): string =>
 export const RefusalPanel = ({ refusal, problems }: RefusalPanelProps): ReactElement => {
   const inFields = refusal.problems.filter((problem) => !problems.includes(problem));
   return (
-    <div className="alert" role="alert" data-testid="error">
+    // Many problems scroll, so the keyboard must be able to reach them.
+    <div className="alert" role="alert" data-testid="error" tabIndex={0}>
       <p>{headline(refusal)}</p>
       {refusal.problems.length > 0 && (
         <ul>

@@ -150,8 +150,8 @@ export const WorkflowFormView = (props: WorkflowFormProps): ReactElement => {
         </button>
       </AllInputs>
       <SmallerCheckbox />
-      {refusal !== undefined && <RefusalPanel refusal={refusal} problems={elsewhere(form, problems)} />}
       <div className="generate-bar">
+        {refusal !== undefined && <RefusalPanel refusal={refusal} problems={elsewhere(form, problems)} />}
         <button type="submit" className="button button-main" data-testid="generate" disabled={!ready}>
           {submitting ? 'Submitting…' : 'Generate'}
         </button>

@@ -108,6 +108,14 @@ const Card = ({
   </li>
 );
 
+/** `1 busy · 2 idle`. */
+const countsText = (workers: readonly WorkerCard[]): string =>
+  Object.keys(EXPLAINED)
+    .map((name) => [workers.filter(({ status }) => status === name).length, name] as const)
+    .filter(([many]) => many > 0)
+    .map(([many, name]) => `${many} ${name}`)
+    .join(' · ');
+
 export const WorkersView = (): ReactElement => {
   const { api } = useServices();
   const { value, error, reload } = useLoaded(
@@ -119,12 +127,7 @@ export const WorkersView = (): ReactElement => {
     <section aria-labelledby="workers-title">
       <div className="section-head">
         <h1 id="workers-title">Workers</h1>
-        {value !== undefined && (
-          <span className="note">
-            {value.filter(({ status }) => status === 'idle').length} idle ·{' '}
-            {value.filter(({ status }) => status === 'busy').length} busy
-          </span>
-        )}
+        {value !== undefined && <span className="note">{countsText(value)}</span>}
       </div>
       {error !== '' && (
         <p className="alert" role="alert">

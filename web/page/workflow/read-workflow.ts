@@ -12,7 +12,7 @@ export type WorkflowReading =
 const MAX_FILE_BYTES = 100 * 1024 * 1024;
 
 const HOW_TO_EXPORT =
-  'In ComfyUI choose Workflow → Export (API) and drop that file (older versions: turn on “Dev mode” in the settings, then “Save (API Format)”).';
+  'In ComfyUI choose Workflow > Export (API) and drop that file (older versions: turn on “Dev mode” in the settings, then “Save (API Format)”).';
 
 const refused = (message: string): WorkflowReading => ({ kind: 'refused', message });
 
