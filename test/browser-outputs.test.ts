@@ -47,12 +47,12 @@ interface Player {
   readonly videoWidth?: number;
 }
 
-/** Plays for real: a file that cannot be decoded, or does not come, rejects or never gets on. */
+/** Plays for real: a file that cannot be decoded, or does not come, rejects or never gets that far. */
 const plays = async (player: Locator): Promise<void> => {
   await visible(player);
   await player.evaluate(async (element: Player) => element.play());
   const getsOn = (): Promise<boolean> =>
-    player.evaluate((element: Player) => element.error === null && element.currentTime > 0);
+    player.evaluate((element: Player) => element.error === null && element.currentTime > 0.2);
   await waitUntil(getsOn, { what: 'the player to get on', timeoutMs: WAIT_MS });
 };
 

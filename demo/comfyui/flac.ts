@@ -23,10 +23,22 @@ function streamInfo(audio: AudioValue, samples: number): Buffer {
   return block;
 }
 
+const twoBytes = (value: number): number[] => [(value >> 8) & 0xff, value & 0xff];
+
+/**
+ * In each frame, too: browsers, which decode by FFmpeg, take the time of the last frame from it, and play nothing where
+ * it only stands at the beginning of the file. In Hz, or in tens of them where that does not fit.
+ */
+function codedRate(hertz: number): { code: number; bytes: number[] } {
+  if (hertz <= 0xffff) return { code: 0x0d, bytes: twoBytes(hertz) };
+  return { code: 0x0e, bytes: twoBytes(Math.round(hertz / 10)) };
+}
+
 function encodeFrame(audio: AudioValue, hertz: number, from: number, count: number, frame: number): Buffer {
   const number = frame < 0x80 ? [frame] : [0xc0 | (frame >> 6), 0x80 | (frame & 0x3f)];
-  const head = [0xff, 0xf8, 0x70, ((audio.channels - 1) << 4) | 0x08, ...number];
-  head.push(((count - 1) >> 8) & 0xff, (count - 1) & 0xff);
+  const rate = codedRate(audio.sampleRate);
+  const head = [0xff, 0xf8, 0x70 | rate.code, ((audio.channels - 1) << 4) | 0x08, ...number];
+  head.push(...twoBytes(count - 1), ...rate.bytes);
   const header = Buffer.from([...head, crc(head, 8, 0x07)]);
   const body = Buffer.alloc(audio.channels * (1 + count * 2));
   for (let c = 0, at = 0; c < audio.channels; c++) {

@@ -83,6 +83,20 @@ test('a FLAC file says how long it is and holds whole frames', () => {
   expect(bytes.readUInt16BE(42)).toBe(0xfff8);
 });
 
+test.each([
+  [8000, 0x0d, 8000],
+  [44_100, 0x0d, 44_100],
+  [96_000, 0x0e, 9600],
+])(
+  'each frame of a FLAC file of %i Hz has the rate, without which no browser plays it',
+  (sampleRate, code, coded) => {
+    const bytes = encodeFlac({ kind: 'audio', sampleRate, channels: 2, seconds: 1 });
+    // Behind the sync: codes of block size and rate, channels, frame number 0, then both in two bytes each.
+    expect(bytes.readUInt8(44) & 0x0f).toBe(code);
+    expect(bytes.readUInt16BE(49)).toBe(coded);
+  },
+);
+
 describe('files on disk', () => {
   let pod: SimulatedComfyUi;
   beforeAll(async () => {

@@ -230,8 +230,8 @@ test('what the title says is not said twice', () => {
 
 describe('a line that is lost', () => {
   test.each([
-    ['reconnecting', /was lost\. It is being restored/],
-    ['polling', /was lost\. It is asked for every few seconds/],
+    ['reconnecting', /was lost: this is what was known last/],
+    ['polling', /was lost: news come every few seconds/],
   ] as const)('%s is told where one looks, while there is something to come', (connection, text) => {
     expect(html({ connection })).toMatch(text);
     expect(html({ connection, status: 'completed' })).not.toMatch(text);

@@ -40,13 +40,10 @@ export const OtherTry = ({ text }: { readonly text: string }): ReactElement | nu
 /** What is shown is then not what is: said where one looks, not only at the edge of the page. */
 export const LostLine = ({ connection, status }: GenerationView): ReactElement | null => {
   if (!isBusy(status) || (connection !== 'reconnecting' && connection !== 'polling')) return null;
-  const how =
-    connection === 'polling'
-      ? 'It is asked for every few seconds meanwhile.'
-      : 'It is being restored, and what you see is what was known last.';
+  const what = connection === 'polling' ? 'news come every few seconds' : 'this is what was known last';
   return (
     <p className="gc-notice" data-testid="lost-line">
-      The live connection was lost. {how} Your job goes on.
+      The live connection was lost: {what}. Your job goes on.
     </p>
   );
 };

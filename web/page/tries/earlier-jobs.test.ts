@@ -53,7 +53,7 @@ test('a job that is no longer shown is tried smaller, time and again, until it i
     ['first', 'smaller-1'],
     ['smaller-1', 'smaller-2'],
   ]);
-  expect(server.requests.map(({ body }) => /"width":(\d+)/.exec(String(body))?.[1])).toEqual(['768', '576']);
+  expect(server.requests.map(({ body }) => /"width":(\d+)/.exec(body)?.[1])).toEqual(['768', '576']);
   server.push(pushOf('job_completed', { jobId: 'smaller-2', sequence: 2 }));
   // Nobody follows it any more, so the client forgets it.
   await until(() => client.getState('smaller-2') === undefined);
