@@ -80,9 +80,9 @@ describe('what a job makes', () => {
     });
   });
 
-  test('a clip in a format that not every browser has is there all the same, to be loaded down', async () => {
+  test('a film plays where the browser has its codec, and where it has not, the page says so', async () => {
     await suite().open(async (page) => {
-      const video: Workflow = {
+      const film: Workflow = {
         ...textToImage({ steps: 2, seed: 5002 }),
         '9': { class_type: 'CreateVideo', inputs: { images: ['8', 0], fps: 8 } },
         '10': {
@@ -90,10 +90,16 @@ describe('what a job makes', () => {
           inputs: { video: ['9', 0], filename_prefix: 'made', format: 'auto', codec: 'auto' },
         },
       };
-      await made(page, 'film', video);
+      await made(page, 'film', film);
       const player = page.locator('.gc video');
-      await visible(player);
+      await plays(player);
       expect(await servedAs(player)).toBe('video/mp4');
+      const told = page.getByText('This browser cannot play it. Download it instead.');
+      expect(await told.count()).toBe(0);
+
+      await page.route('**/*.mp4', (route) => route.fulfill({ body: 'no film', contentType: 'video/mp4' }));
+      await page.getByRole('link', { name: /Timeline/ }).click();
+      await visible(told);
       const link = page.locator('.gc-file');
       expect(await link.getAttribute('download')).toMatch(/\.mp4$/);
       expect(await link.getAttribute('href')).toBe(await player.getAttribute('src'));

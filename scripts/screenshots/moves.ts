@@ -38,6 +38,14 @@ export const allLoaded = async (page: Page): Promise<void> => {
   );
 };
 
+/** Before it has played, a player turns its wheel over the picture. */
+export const playABit = async (page: Page): Promise<void> => {
+  const player = `document.querySelector('.gc video')`;
+  await page.evaluate(`${player}.play()`);
+  await page.waitForFunction(`${player}.currentTime > 0.2`);
+  await page.evaluate(`${player}.pause()`);
+};
+
 export const finished = async (page: Page): Promise<void> => {
   await heading(page, 'Finished');
   await visible(page.locator('.gc-output'));

@@ -2,7 +2,17 @@
 import type { Page } from 'playwright-core';
 import { textToImage } from '../../test/support/workflows.ts';
 import { DESKTOP, LIGHT, PHONE, type Lens } from './camera.ts';
-import { allLoaded, atStep, finished, generate, heading, openWorkflow, toTop, visible } from './moves.ts';
+import {
+  allLoaded,
+  atStep,
+  finished,
+  generate,
+  heading,
+  openWorkflow,
+  playABit,
+  toTop,
+  visible,
+} from './moves.ts';
 import type { Studio } from './studio.ts';
 import { clipAndSound, editorFormat, sideBySide } from './workflows.ts';
 
@@ -199,6 +209,7 @@ const views: readonly Scene[] = [
       await heading(page, 'Finished');
       await visible(page.locator('.gc audio'));
       await allLoaded(page);
+      await playABit(page);
       await toTop(page);
     },
   },

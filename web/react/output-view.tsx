@@ -71,6 +71,12 @@ interface MediumProps {
   readonly testId: string;
 }
 
+export interface PlayerProps {
+  readonly output: StoredOutput;
+  readonly href: string;
+  readonly autoPlay?: boolean;
+}
+
 const Picture = ({ output, href, testId }: MediumProps): ReactElement => {
   const [broken, setBroken] = useState(false);
   if (broken) return <p className="gc-broken">The picture could not be loaded.</p>;
@@ -86,12 +92,28 @@ const Picture = ({ output, href, testId }: MediumProps): ReactElement => {
   );
 };
 
+/** A clip or a sound. Not every browser has every codec: the player then stays empty without a word of its own. */
+export const Player = ({ output, href, autoPlay }: PlayerProps): ReactElement => {
+  const [broken, setBroken] = useState(false);
+  const shared = { src: href, controls: true, onError: () => setBroken(true) };
+  return (
+    <>
+      {output.mimeType.startsWith('audio/') ? (
+        <audio {...shared} />
+      ) : (
+        // Generated clips have no captions to offer; muted and looped they play as moving pictures.
+        <video {...shared} autoPlay={autoPlay} loop muted playsInline />
+      )}
+      {broken && <p className="gc-broken">This browser cannot play it. Download it instead.</p>}
+    </>
+  );
+};
+
 const Medium = ({ output, href, testId }: MediumProps): ReactElement | null => {
   const { mimeType } = output;
   if (mimeType.startsWith('image/')) return <Picture output={output} href={href} testId={testId} />;
-  // Generated clips have no captions to offer; muted and looped they play as moving pictures.
-  if (mimeType.startsWith('video/')) return <video src={href} controls loop muted playsInline />;
-  if (mimeType.startsWith('audio/')) return <audio src={href} controls />;
+  if (mimeType.startsWith('video/') || mimeType.startsWith('audio/'))
+    return <Player output={output} href={href} />;
   if (mimeType.startsWith('text/plain')) return <TextOutput href={href} />;
   return null;
 };

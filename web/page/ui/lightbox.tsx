@@ -1,7 +1,7 @@
 /** One output at full size, over the page. The dialog element keeps the focus inside and gives it back. */
 import { useLayoutEffect, useRef, type KeyboardEvent, type ReactElement } from 'react';
 import type { StoredOutput } from '../../../shared-types/index.ts';
-import { safeUrl, sizeText } from '../../react/output-view.tsx';
+import { Player, safeUrl, sizeText } from '../../react/output-view.tsx';
 import { useActions } from '../page-services.ts';
 import { hrefOf } from '../routing.ts';
 import { Icon } from './icon.tsx';
@@ -27,9 +27,8 @@ const Medium = ({ output }: { readonly output: StoredOutput }): ReactElement => 
   if (href === undefined) return <p>This output has no address to show it from.</p>;
   if (mimeType.startsWith('image/'))
     return <img src={href} alt={`Generated: ${filename}`} data-testid="full-picture" />;
-  // Generated clips have no captions to offer.
-  if (mimeType.startsWith('video/')) return <video src={href} controls autoPlay loop muted playsInline />;
-  if (mimeType.startsWith('audio/')) return <audio src={href} controls />;
+  if (mimeType.startsWith('video/') || mimeType.startsWith('audio/'))
+    return <Player output={output} href={href} autoPlay />;
   if (mimeType.startsWith('text/plain')) return <TextFile href={href} />;
   return <p>{filename} cannot be shown here. Download it.</p>;
 };
