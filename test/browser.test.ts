@@ -151,11 +151,35 @@ test('a node that fails is named with its reason, and the next Generate works', 
     const error = page.getByTestId('error');
     await visible(error);
     expect(await error.locator('strong').textContent()).toBe('K-Sampler (KSampler, node 3)');
-    expect((await error.locator('span').textContent())!.length).toBeGreaterThan(10);
+    expect((await error.locator('span').first().textContent())!.length).toBeGreaterThan(10);
+    await visible(error.getByText('Check the inputs of this node, then generate again.'));
     expect(await pictures(page).count()).toBe(0);
     await generate(page, '1004');
     await finished(page);
     expect(await error.count()).toBe(0);
+  });
+});
+
+test('each picture has a seed of its own where a person wants that, and the form shows which', async () => {
+  await open(async (page) => {
+    const submittedSeed = async (): Promise<string | undefined> => {
+      const answer = page.waitForResponse(
+        (response) => response.request().method() === 'POST' && response.url().endsWith('/api/v1/tasks'),
+      );
+      await page.getByTestId('generate').click();
+      const { id } = (await (await answer).json()) as { id: string };
+      return /"seed": ?(\d+)/.exec(await pipeline.api.getText(id))?.[1];
+    };
+    const shownSeed = (): Promise<string> => page.getByTestId('seed').inputValue();
+    await page.getByTestId('seed').fill('1010');
+    await page.getByLabel('A new seed each time').check();
+    const first = await submittedSeed();
+    expect(await shownSeed()).toBe(first);
+    const second = await submittedSeed();
+    expect(await shownSeed()).toBe(second);
+    expect(new Set(['1010', first, second]).size).toBe(3);
+    await page.getByLabel('A new seed each time').uncheck();
+    expect(await submittedSeed()).toBe(second);
   });
 });
 

@@ -30,8 +30,8 @@ const EventsView = lazy(async () => ({ default: (await import('./events/events-v
 
 /** The generation of the first view. What is tried in place of a failed job is told to the list of jobs. */
 const useShownGeneration = (services: PageServices): Generation => {
-  const { client, smaller, submissionOf, onFollowUp } = services;
-  const generation = useGeneration({ client, onFailure: smaller.policy, submissionOf });
+  const { client, smallerPolicy, submissionOf, onFollowUp } = services;
+  const generation = useGeneration({ client, onFailure: smallerPolicy, submissionOf });
   const { jobId, retries } = generation;
   const last = useRef<string | null>(null);
   useEffect(() => {

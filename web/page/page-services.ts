@@ -4,6 +4,8 @@ import type { PipelineClient } from '../client/client-contract.ts';
 import { createPipelineClient } from '../client/pipeline-client.ts';
 import type { TaskSubmission } from '../client/task-api.ts';
 import { ticketsFrom } from '../client/tickets.ts';
+import type { FailurePolicy } from '../react/generation-view.ts';
+import { retryWithSmallerSize } from '../react/smaller-size.ts';
 import { createPipelineApi, type PipelineApi } from './api/pipeline-api.ts';
 import type { TaskDetails } from './api/read-answers.ts';
 import { createTaskDetailsCache, type TaskDetailsCache } from './api/task-details.ts';
@@ -11,7 +13,7 @@ import { createJobTitles, type JobTitles } from './jobs/job-titles.ts';
 import { createJobsStore, type JobsStore } from './jobs/jobs-store.ts';
 import type { PageConfig } from './page-config.ts';
 import { createEarlierJobs, type EarlierJobs } from './tries/earlier-jobs.ts';
-import { createSmallerSwitch, type SmallerSwitch } from './tries/smaller-switch.ts';
+import { createKeptSwitch, type KeptSwitch } from './ui/kept-switch.ts';
 
 export interface PageServices {
   readonly config: PageConfig;
@@ -20,7 +22,12 @@ export interface PageServices {
   readonly details: TaskDetailsCache;
   readonly jobs: JobsStore;
   readonly titles: JobTitles;
-  readonly smaller: SmallerSwitch;
+  /** Whether a job that runs out of memory is tried again smaller, unasked. */
+  readonly smaller: KeptSwitch;
+  /** The hook's own rule, while that is on. */
+  readonly smallerPolicy: FailurePolicy;
+  /** Whether each submission has a seed that none had before. */
+  readonly freshSeeds: KeptSwitch;
   readonly earlier: EarlierJobs;
   /** What a job was made of. Rejects with the API's error. */
   readonly submissionOf: (jobId: string) => Promise<TaskSubmission>;
@@ -57,15 +64,20 @@ export const createPageServices = (
   const api = createPipelineApi({ apiUrl, token, onUnauthorized });
   const titles = createJobTitles(() => localStorage);
   const jobs = createJobsStore({ client, api });
-  const smaller = createSmallerSwitch(() => localStorage);
+  const storage = (): Storage => localStorage;
+  const smaller = createKeptSwitch({ storage, key: 'retrySmaller', initially: true });
+  const freshSeeds = createKeptSwitch({ storage, key: 'freshSeeds', initially: false });
+  const smallerPolicy: FailurePolicy = (...failure) =>
+    smaller.isOn() ? retryWithSmallerSize(...failure) : undefined;
   const submissionOf = submissionsOf(api);
   const onFollowUp: PageServices['onFollowUp'] = (failed, next) => {
     titles.keep(next, titles.titleOf(failed) ?? '');
     void jobs.refresh();
   };
-  const earlier = createEarlierJobs({ client, policy: smaller.policy, submissionOf, onFollowUp });
+  const earlier = createEarlierJobs({ client, policy: smallerPolicy, submissionOf, onFollowUp });
   const details = createTaskDetailsCache(api);
-  return { config, client, api, details, jobs, titles, smaller, earlier, submissionOf, onFollowUp };
+  const tries = { smaller, smallerPolicy, earlier, submissionOf, onFollowUp };
+  return { config, client, api, details, jobs, titles, freshSeeds, ...tries };
 };
 
 export const ServicesContext = createContext<PageServices | undefined>(undefined);

@@ -16,13 +16,16 @@ import {
   shownValue,
   withTyped,
   type ChosenFile,
+  type TypedValues,
 } from '../workflow/form-values.ts';
 import type { Submission } from '../api/pipeline-api.ts';
 import type { Draft } from './draft.ts';
+import { useServices } from '../page-services.ts';
+import { SwitchBox } from '../ui/switch-box.tsx';
+import { randomSeed } from '../workflow/edit-workflow.ts';
 import { Field } from './field.tsx';
 import { FileField } from './file-field.tsx';
 import { RefusalPanel } from './refusal-panel.tsx';
-import { SmallerCheckbox } from './smaller-checkbox.tsx';
 import { WorkflowPicker } from './workflow-picker.tsx';
 
 export interface TitledSubmission extends Submission {
@@ -122,17 +125,25 @@ const elsewhere = (form: WorkflowForm, problems: readonly NodeProblem[]): readon
   return problems.filter((problem) => !shown.has(problem));
 };
 
+const withFreshSeeds = (typed: TypedValues, seeds: readonly Parameter[]): TypedValues =>
+  seeds.reduce((before, parameter) => withTyped(before, parameter, randomSeed()), typed);
+
 export const WorkflowFormView = (props: WorkflowFormProps): ReactElement => {
   const { draft, onDraft, onFile, submitting, refusal, onSubmit, onStore } = props;
   const form = useMemo(() => findParameters(draft.text, draft.named), [draft.text, draft.named]);
+  const { smaller, freshSeeds } = useServices();
+  const seeds = form.main.filter(({ kind }) => kind === 'seed');
   const problems = refusal?.problems ?? [];
   const ready = allValid(form, draft.typed) && !submitting;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     if (!ready) return;
-    const payload = filledWorkflow(draft.text, form, draft.typed);
+    // Before, not after: the seed that stands in the form is that of the picture which one sees.
+    const typed = freshSeeds.isOn() ? withFreshSeeds(draft.typed, seeds) : draft.typed;
+    if (typed !== draft.typed) onDraft({ ...draft, typed });
+    const payload = filledWorkflow(draft.text, form, typed);
     const first = form.main.find(({ kind }) => kind === 'longText');
-    const title = first === undefined ? '' : shownValue(first, draft.typed);
+    const title = first === undefined ? '' : shownValue(first, typed);
     onSubmit({ workflowId: draft.workflowId, payload, inputs: fileInputs(draft.files), title });
   };
   const store = (): void => {
@@ -149,7 +160,10 @@ export const WorkflowFormView = (props: WorkflowFormProps): ReactElement => {
           Store this workflow
         </button>
       </AllInputs>
-      <SmallerCheckbox />
+      <div className="checks">
+        {seeds.length > 0 && <SwitchBox of={freshSeeds} label="A new seed each time" />}
+        <SwitchBox of={smaller} label="If the GPU runs out of memory, try again smaller" />
+      </div>
       <div className="generate-bar">
         {refusal !== undefined && <RefusalPanel refusal={refusal} problems={elsewhere(form, problems)} />}
         <button type="submit" className="button button-main" data-testid="generate" disabled={!ready}>
