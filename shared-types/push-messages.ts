@@ -67,6 +67,15 @@ export const nodeRecordSchema = z.looseObject({
 });
 export type NodeRecord = z.infer<typeof nodeRecordSchema>;
 
+/** Why and where. */
+const failurePlace = {
+  reason: failureReasonSchema,
+  nodeId: z.string().optional(),
+  nodeName: z.string().optional(),
+  nodeType: z.string().optional(),
+};
+const failureKeys = { ...failurePlace, message: z.string() };
+
 export const jobSnapshotSchema = z.looseObject({
   type: z.literal('job_snapshot'),
   ...pushBase,
@@ -87,6 +96,10 @@ export const jobSnapshotSchema = z.looseObject({
     .describe('Of this attempt, in the order in which they began; the last 200.'),
   queuePosition: z.number().int().min(1).nullable().optional().describe('1 is next; only while pending.'),
   eta: etaSchema.nullable().optional().describe('Until the end of the task, waiting included.'),
+  failure: z
+    .looseObject(failurePlace)
+    .optional()
+    .describe('Of a task that has failed: why and where; its message is `error`.'),
 });
 
 export const jobStartedPushSchema = z.looseObject({
@@ -133,14 +146,6 @@ export const jobCompletedPushSchema = z.looseObject({
   outputsTruncated: z.boolean().optional().describe('True when the list was cut; the task API has them all.'),
   durationMs: z.number().min(0).nullable(),
 });
-
-const failureKeys = {
-  reason: failureReasonSchema,
-  message: z.string(),
-  nodeId: z.string().optional(),
-  nodeName: z.string().optional(),
-  nodeType: z.string().optional(),
-};
 
 export const jobFailedPushSchema = z.looseObject({
   type: z.literal('job_failed'),

@@ -214,6 +214,12 @@ describe('a job', () => {
       const error = page.getByTestId('error');
       await visible(error.getByText('K-Sampler (KSampler, node 3)'));
       await visible(row(page, job).getByText(/Check the inputs of this node, then generate again/));
+      // Whoever comes when it is over is told as much as whoever watched.
+      const later = await page.context().newPage();
+      await later.goto(`${suite().pageUrl}#/jobs/${job}`);
+      await visible(later.getByTestId('error').getByText('K-Sampler (KSampler, node 3)'));
+      await visible(later.getByTestId('error').getByText(/Check the inputs of this node/));
+      await later.close();
       await page.getByTestId('retry').click();
       await finished(page);
       expect(await error.count()).toBe(0);

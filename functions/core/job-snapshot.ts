@@ -1,6 +1,7 @@
 /** A job whole, as the first message of a subscription. */
 import type { NodeRecord, PushOf } from '../../shared-types/index.ts';
 import { bytesOf, fitting, MAX_PUSH_BYTES } from './fitting.ts';
+import { failurePlaceOf } from './job-failure.ts';
 import { distinctOutputs } from './job-outputs.ts';
 import type { Job, JobOutputs } from './job.ts';
 import { pushBase } from './push-base.ts';
@@ -46,6 +47,7 @@ export const snapshotOf = (
     createdAt: job.createdAt,
     startedAt: job.startedAt,
     completedAt: job.completedAt,
+    ...(job.status === 'failed' && job.failure !== null ? { failure: failurePlaceOf(job.failure) } : {}),
     ...(details === undefined ? {} : detailsOf(job, details)),
   } as const;
   const kept = fitting(all, MAX_PUSH_BYTES - bytesOf(base));

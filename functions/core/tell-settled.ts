@@ -1,6 +1,7 @@
 /** What followers and the bus are told when an attempt did not succeed. */
 import type { JobPush, PipelineEvent } from '../../shared-types/index.ts';
 import { pushToFollowers } from './followers.ts';
+import { failurePlaceOf } from './job-failure.ts';
 import type { Job, JobFailure } from './job.ts';
 import type { EventPublisher, Logger, Pusher, SubscriptionStore } from './ports.ts';
 import { pushBase } from './push-base.ts';
@@ -13,13 +14,7 @@ export interface TellDependencies {
   readonly logger: Logger;
 }
 
-const failureKeys = ({ reason, message, nodeId, nodeName, nodeType }: JobFailure) => ({
-  reason,
-  message,
-  ...(nodeId === undefined ? {} : { nodeId }),
-  ...(nodeName === undefined ? {} : { nodeName }),
-  ...(nodeType === undefined ? {} : { nodeType }),
-});
+const failureKeys = (failure: JobFailure) => ({ message: failure.message, ...failurePlaceOf(failure) });
 
 const tell = async (job: Job, push: JobPush, event: PipelineEvent, deps: TellDependencies): Promise<void> => {
   await pushToFollowers(job, push, deps);

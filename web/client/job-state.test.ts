@@ -31,6 +31,22 @@ describe('order', () => {
     expect(reduceJob(start, pushOf('job_started', { jobId: 'other' }))).toBe(start);
   });
 
+  test('a snapshot of a failed job says why and where, as the push of its failure would have', () => {
+    const failure = {
+      reason: 'outOfMemory',
+      nodeId: '3',
+      nodeName: 'K-Sampler',
+      nodeType: 'KSampler',
+    } as const;
+    const failed = snapshotOf({ sequence: 9, status: 'failed', error: 'CUDA out of memory', failure });
+    expect(reduceJob(initialJobState(JOB_ID), failed).failure).toEqual({
+      ...failure,
+      message: 'CUDA out of memory',
+    });
+    const bare = snapshotOf({ sequence: 9, status: 'failed', error: 'CUDA out of memory' });
+    expect(reduceJob(initialJobState(JOB_ID), bare).failure).toMatchObject({ reason: null, nodeId: null });
+  });
+
   test('a gap is a number more than one above the last; a snapshot leaves none', () => {
     const state = reduceAll([progress(4, 40)]);
     expect(leavesGap(state, progress(5, 41))).toBe(false);

@@ -78,6 +78,7 @@ type Told = Pick<TaskView, 'retryCount' | 'maxRetries'> & {
   readonly error: string | null;
   /** Overall percentage. */
   readonly percentage: number;
+  readonly failure?: Omit<FailureSource, 'message'> | undefined;
 };
 
 const replaced = (before: JobState, said: Said, told: Told): JobState => {
@@ -90,7 +91,7 @@ const replaced = (before: JobState, said: Said, told: Told): JobState => {
     ...said,
     percentage: status === 'completed' ? 100 : queued ? 0 : Math.max(state.percentage, told.percentage),
     progress: queued ? null : state.progress,
-    failure: status === 'failed' ? (state.failure ?? failureOf({ message })) : null,
+    failure: status === 'failed' ? (state.failure ?? failureOf({ ...told.failure, message })) : null,
     retry: queued ? retryOf(state, said.attempt, told) : null,
     queuePosition: queued ? said.queuePosition : null,
     message,
@@ -106,9 +107,10 @@ const applySnapshot = (before: JobState, push: PushOf<'job_snapshot'>): JobState
     maxRetries,
     nodes,
     progress,
+    failure,
     ...said
   } = push;
-  const told = { error, retryCount, maxRetries, percentage: progress?.overallPercentage ?? 0 };
+  const told = { error, retryCount, maxRetries, failure, percentage: progress?.overallPercentage ?? 0 };
   const queuePosition = push.queuePosition ?? null;
   const eta = push.eta ?? progress?.eta ?? null;
   const state = replaced(before, { ...said, queuePosition, eta }, told);

@@ -127,6 +127,7 @@ const keys: { readonly [T in JobPush['type']]: Own<T> } = {
     nodes,
     queuePosition: placeOf,
     eta,
+    failure: optional(objectOf(failure)),
     // Not in the contract of today, but the list may be cut here for the same reason as in job_completed.
     ...cut,
   },
