@@ -3,6 +3,7 @@
  * them all. Needs no other program.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import type { Page } from 'playwright-core';
@@ -62,8 +63,8 @@ const take = async (scene: Scene, studio: Studio, out: string, kept: Kept | unde
     await photograph(page, path.join(out, `${scene.name}.webp`));
     return await page.context().storageState();
   } catch (error) {
-    // As it was, for whoever wonders what was waited for.
-    await photograph(page, path.join(out, `${scene.name}.failed.webp`));
+    // As it was, for whoever wonders what was waited for; where even that fails, the first error is the one to tell.
+    await photograph(page, path.join(os.tmpdir(), `screenshot-${scene.name}-failed.webp`)).catch(() => {});
     throw new Error(`${scene.name}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });

@@ -7,6 +7,7 @@ import { dropFile } from './support/browser-drop.ts';
 import {
   browserSuite,
   chosen,
+  finished,
   generate,
   percentage,
   showsStep,
@@ -144,6 +145,9 @@ test('a refresh of a run that stands still shows the same job at the very same p
     await visible(again);
     expect(await again.getAttribute('data-job')).toBe(job);
     expect(await again.getByRole('progressbar').getAttribute('aria-valuenow')).toBe(String(before));
+    // To its end: the hold of a later test would catch it.
+    await suite().pod.release();
+    await finished(page);
   });
 });
 
