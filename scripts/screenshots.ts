@@ -9,7 +9,8 @@ import { Command } from 'commander';
 import type { Page } from 'playwright-core';
 import { waitUntil } from '../test/support/wait.ts';
 import { openPage, photograph, WAIT_MS, type Kept } from './screenshots/camera.ts';
-import { scenes, type Scene } from './screenshots/scenes.ts';
+import type { Scene } from './screenshots/scene.ts';
+import { scenes } from './screenshots/scenes.ts';
 import { openStudio, type Studio } from './screenshots/studio.ts';
 
 interface Settings {

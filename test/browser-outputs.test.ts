@@ -190,6 +190,8 @@ describe('out of memory', () => {
       const tries = page.getByTestId('retries').getByRole('listitem');
       expect(await tries.count()).toBe(2);
       await suite().pod.release();
+      // A picture comes as soon as it is stored, which may be before the end.
+      await finished(page);
       await width(page, 288);
       expect(await note(page).count()).toBe(0);
       const rows = page.getByTestId('job-row');
