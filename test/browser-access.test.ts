@@ -177,6 +177,8 @@ const endlessAnimations = (page: Page): Promise<number> =>
        one.effect.getComputedTiming().endTime === Infinity).length`,
   );
 
+const MOVING = { reducedMotion: 'no-preference' } as const;
+
 test('nothing moves by itself for whoever asked for less motion', async () => {
   await suite().open(async (page) => {
     await suite().pod.hold(3);
@@ -185,7 +187,7 @@ test('nothing moves by itself for whoever asked for less motion', async () => {
     expect(await endlessAnimations(page)).toBeGreaterThan(0);
     await page.emulateMedia({ reducedMotion: 'reduce' });
     expect(await endlessAnimations(page)).toBe(0);
-  });
+  }, MOVING);
 });
 
 /** Colours on their way to others are of neither side; an inherited one sets out anew at each element. */

@@ -1,30 +1,27 @@
 /** The page in a real browser, against the whole pipeline. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { projectRoot } from '../demo/build.ts';
-import { buildPageInto, launchBrowser, shownOn, visit, type VisitOptions } from './support/browser.ts';
+import { launchBrowser, shownOn, visit, type VisitOptions } from './support/browser.ts';
+import { testPage } from './support/page.ts';
 import { startPipeline, type Pipeline } from './support/pipeline.ts';
 
 /** Generous: it is only waited out by a test that fails. */
 const WAIT_MS = 60_000;
 jest.setTimeout(3 * WAIT_MS);
 
-let folder: string;
 let pipeline: Pipeline;
 let browser: Browser;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(os.tmpdir(), 'comfyui-pipeline-page-'));
-  const pageDir = await buildPageInto(folder);
+  const pageDir = await testPage();
   [pipeline, browser] = await Promise.all([startPipeline({ pageDir, stepDelayMs: 80 }), launchBrowser()]);
 }, 240_000);
 afterAll(async () => {
   await browser?.close();
   await pipeline?.stop();
-  await rm(folder, { recursive: true, force: true });
 }, 60_000);
 
 const open = (scenario: (page: Page) => Promise<void>, options?: VisitOptions): Promise<void> =>

@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { startPageServer, type PageServer } from '../demo/page-server.ts';
 import { documentPolicy, withPolicy } from '../lib/constructs/page-policy.ts';
-import { buildPageInto, launchBrowser } from './support/browser.ts';
+import { launchBrowser } from './support/browser.ts';
+import { testPage } from './support/page.ts';
 import { startPipeline, type Pipeline } from './support/pipeline.ts';
 import { waitUntil } from './support/wait.ts';
 import { textToImage } from './support/workflows.ts';
@@ -21,7 +21,6 @@ let site: PageServer;
 let stranger: Server;
 let strangerUrl = '';
 let asked = 0;
-let folder = '';
 
 /** `index.html` as the deployment writes it, with the hosts of this machine. */
 const bindPage = async (pageDir: string): Promise<void> => {
@@ -46,8 +45,7 @@ const startStranger = async (): Promise<void> => {
 };
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(os.tmpdir(), 'page-policy-'));
-  const pageDir = await buildPageInto(folder);
+  const pageDir = await testPage();
   [pipeline, browser] = await Promise.all([startPipeline(), launchBrowser(), startStranger()]);
   await bindPage(pageDir);
   const { apiUrl, webSocketUrl } = pipeline.demo.endpoints;
@@ -58,7 +56,6 @@ afterAll(async () => {
   await site.close();
   await pipeline.stop();
   await new Promise((resolve) => stranger.close(resolve));
-  await rm(folder, { recursive: true, force: true });
 }, 60_000);
 
 const VIOLATIONS = `

@@ -343,7 +343,7 @@ describe('with chaos', () => {
       const copies = attempts % 3 === 0 ? 2 : 1;
       return {
         copies,
-        delaysMs: Array<number>(copies).fill(attempts % 5 === 1 ? 30 : 0),
+        delaysMs: Array<number>(copies).fill(attempts % 5 === 1 ? 700 : 0),
         fail: attempts % 4 === 0,
       };
     };

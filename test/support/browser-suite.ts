@@ -7,7 +7,8 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import type { DemoOptions } from '../../demo/start-demo.ts';
 import { startPageServer, type PageServer } from '../../demo/page-server.ts';
 import { startSocketProxy, type SocketProxy } from './browser-proxy.ts';
-import { buildPageInto, launchBrowser, visit, type VisitOptions } from './browser.ts';
+import { launchBrowser, visit, type VisitOptions } from './browser.ts';
+import { testPage } from './page.ts';
 import { startPipeline, type Pipeline } from './pipeline.ts';
 import { podControl, type PodControl } from './pods.ts';
 import { waitUntil } from './wait.ts';
@@ -38,7 +39,7 @@ export const browserSuite = (options: Partial<DemoOptions> = {}): (() => Browser
 
   beforeAll(async () => {
     folder = await mkdtemp(path.join(os.tmpdir(), 'comfyui-pipeline-browser-'));
-    const pageDir = await buildPageInto(path.join(folder, 'page'));
+    const pageDir = await testPage();
     const [pipeline, browser] = await Promise.all([
       startPipeline({ pageDir, stepDelayMs: 20, ...options }),
       launchBrowser(),

@@ -155,7 +155,8 @@ export const visit = async (
   scenario: (page: Page) => Promise<void>,
   { expectedErrors = [], ...options }: VisitOptions = {},
 ): Promise<void> => {
-  const context = await browser.newContext(options);
+  // A page that moves is drawn sixty times a second, by the processor: tests of motion ask for it.
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
   context.setDefaultTimeout(TIMEOUT_MS);
   const errors: string[] = [];
   try {
