@@ -217,11 +217,21 @@ test('a task with a tag waits for a worker that has it', async () => {
 });
 
 test('a task that takes two workers down is not tried on a third', async () => {
+  const doomed = new Map<string, PodControl>();
   for (const workerId of ['pod-3', 'pod-4']) {
     const { url } = await pipeline.addWorker(workerId, { WORKER_TAGS: 'doomed' });
-    await podControl(url).failNext('crash', { afterSteps: 1, restartAfterMs: 200 });
+    doomed.set(workerId, podControl(url));
+  }
+  for (const control of doomed.values()) {
+    await control.failNext('crash', { afterSteps: 1, restartAfterMs: 200 });
+    // Nobody has heard of a prompt whose ComfyUI dies within milliseconds.
+    await control.hold(0);
   }
   const id = await submit({ tags: ['doomed'], max_retries: 5 });
+  for (const attempt of [1, 2]) {
+    const started = await api.until(id, (task) => task.status === 'running' && task.attempt === attempt);
+    await doomed.get(started.worker_id)!.release();
+  }
   const task = await api.finished(id, 150_000);
   expect(task).toMatchObject({ status: 'failed', attempt: 2, retry_count: 1 });
   expect(task.error).toMatch(/not tried again/);

@@ -38,6 +38,11 @@ export const isActive = (job: FollowedJob): boolean => job.listeners.size > 0 &&
 export const wantsOutputs = ({ state, listeners }: FollowedJob): boolean =>
   listeners.size > 0 && state.outputsTruncated && isFinished(state);
 
+/** It is over, and of some node that was not heard: what nodes do is told beside the states, without a number. */
+export const wantsNodes = ({ state }: FollowedJob): boolean =>
+  state.status === 'completed' &&
+  state.nodes.filter((node) => node.state !== 'executing').length < state.totalNodes;
+
 /** Takes a new state and tells the listeners; nothing happens when it is the old one. */
 export const changeState = (job: FollowedJob, next: JobState): void => {
   if (next === job.state) return;

@@ -103,7 +103,7 @@ export const rankOf = (status: JobState['status']): number => UNFINISHED.indexOf
 export const statusMessage = (status: JobStatus, outputs: number, error: string | null): string => {
   const messages: Readonly<Record<JobStatus, string>> = {
     pending: 'Waiting in the queue',
-    assigned: 'Assigned to a worker',
+    assigned: 'Assigned',
     running: 'Running',
     completed: `Done: ${outputs} output${outputs === 1 ? '' : 's'}`,
     failed: error ?? 'Failed',

@@ -214,10 +214,12 @@ describe('the end', () => {
     expect(applyTask(ended, viewOf({ status: 'running', attempt: 2 }))).toBe(ended);
   });
 
-  test('of the outputs only a longer list may still come', () => {
+  test('of the outputs only a longer list may still come, and of the nodes what they did before it', () => {
     const ended = reduceAll([pushOf('job_completed', { sequence: 9 })]);
-    const end = (outputs: readonly unknown[]): JobPush =>
-      snapshotOf({ sequence: 10, status: 'completed', outputs: outputs as never });
+    const end = (outputs: readonly unknown[], nodes: JobState['nodes'] = []): JobPush =>
+      snapshotOf({ sequence: 10, status: 'completed', outputs: outputs as never, nodes: [...nodes] });
+    const [node] = pushExamples.job_nodes.nodes as [JobState['nodes'][number]];
+    expect(reduceJob(ended, end([], [node]))).toEqual({ ...ended, nodes: [node] });
     expect(reduceJob(ended, end([]))).toBe(ended);
     expect(reduceJob(ended, end([stored]))).toBe(ended);
     expect(reduceJob(ended, end([stored, stored])).outputs).toHaveLength(2);

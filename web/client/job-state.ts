@@ -1,5 +1,5 @@
 /** How a message changes what is known of a job. Pure: same state and message, same answer. */
-import type { JobPush, PushMessage, PushOf } from '../../shared-types/index.ts';
+import type { JobPush, NodeRecord, PushMessage, PushOf } from '../../shared-types/index.ts';
 import {
   initialJobState,
   isFinished,
@@ -98,6 +98,12 @@ const replaced = (before: JobState, said: Said, told: Told): JobState => {
   });
 };
 
+/** The very same state where they say nothing new. */
+const withNodes = (state: JobState, said: readonly NodeRecord[] = []): JobState => {
+  const nodes = mergeNodes(state.nodes, said);
+  return nodes === state.nodes ? state : { ...state, nodes };
+};
+
 const applySnapshot = (before: JobState, push: PushOf<'job_snapshot'>): JobState => {
   const {
     type: _type,
@@ -115,7 +121,7 @@ const applySnapshot = (before: JobState, push: PushOf<'job_snapshot'>): JobState
   const eta = push.eta ?? progress?.eta ?? null;
   const state = replaced(before, { ...said, queuePosition, eta }, told);
   const outputsTruncated = push['outputsTruncated'] === true;
-  const next = { ...state, outputsTruncated, nodes: mergeNodes(state.nodes, nodes ?? []) };
+  const next = withNodes({ ...state, outputsTruncated }, nodes);
   if (progress === null || state.status === 'pending') return next;
   const { totalNodes, cachedNodes } = progress;
   const message = (state.status === 'running' && progress.message) || state.message;
@@ -183,21 +189,18 @@ const applyStatePush = (before: JobState, push: StatePush): JobState => {
 /** Nodes may come late and even after the end: each is merged by its own time. A picture is only of the last state. */
 const applyAddition = (state: JobState, push: Addition): JobState => {
   if (push.attempt !== state.attempt) return state;
-  if (push.type === 'job_nodes') {
-    const nodes = mergeNodes(state.nodes, push.nodes);
-    return nodes === state.nodes ? state : { ...state, nodes };
-  }
+  if (push.type === 'job_nodes') return withNodes(state, push.nodes);
   if (state.status !== 'running' || push.sequence < state.sequence) return state;
   const { nodeId, mimeType, image } = push;
   return { ...state, preview: { nodeId, mimeType, image } };
 };
 
-/** The end stays as it is; only a longer list of its outputs may still come. */
+/** The end stays as it is; only a longer list of its outputs, or what nodes did before it, may still come. */
 const applyAfterEnd = (state: JobState, push: StatePush): JobState => {
-  const same = push.type === 'job_snapshot' && push.status === state.status && push.attempt === state.attempt;
-  return same && push.outputs.length > state.outputs.length
-    ? { ...state, outputs: push.outputs, sequence: push.sequence }
-    : state;
+  if (push.type !== 'job_snapshot' || push.status !== state.status || push.attempt !== state.attempt)
+    return state;
+  const { outputs, sequence, nodes } = push;
+  return withNodes(outputs.length > state.outputs.length ? { ...state, outputs, sequence } : state, nodes);
 };
 
 /**

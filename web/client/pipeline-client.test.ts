@@ -336,6 +336,26 @@ describe('nodes and pictures', () => {
     expect(client.counters.gaps).toBe(1);
     expect(server.received).toHaveLength(2);
   });
+
+  test('nodes whose end was not heard before the end of their job are asked for once more', async () => {
+    const client = newClient({ timing: { ...FAST, staleAfterMs: 5 } });
+    const [node] = pushExamples.job_nodes.nodes as [JobState['nodes'][number]];
+    const progress = { ...pushExamples.job_progress, totalNodes: 1 };
+    server.onSubscribe = (jobId) => [
+      snapshotOf({ jobId, status: 'completed', progress, nodes: [{ ...node, state: 'executing' }] }),
+    ];
+    const job = followed(client);
+    await until(() => latest(job).status === 'completed');
+    expect(latest(job).nodes).toMatchObject([{ state: 'executing' }]);
+    server.onSubscribe = (jobId) => [
+      snapshotOf({ jobId, status: 'completed', progress, nodes: [{ ...node, state: 'executed' }] }),
+    ];
+    await until(() => latest(job).nodes[0]?.state === 'executed');
+    const asked = server.received.length;
+    const other = followed(client, 'another');
+    await until(() => latest(other).status === 'completed');
+    expect(server.received.filter((text) => text.includes(JOB_ID)).length).toBe(asked);
+  });
 });
 
 class MixedContent extends WebSocket {

@@ -6,6 +6,7 @@ import {
   changeState,
   createFollowedJob,
   isActive,
+  wantsNodes,
   wantsOutputs,
   type FollowedJob,
   type JobListener,
@@ -155,7 +156,7 @@ export const createPipelineClient = (options: PipelineClientOptions): PipelineCl
     if (socket.state === 'open') {
       if (stale) ask(job);
       else if (job.refused) poll(job);
-    } else if (time - downSince >= timing.pollAfterMs) {
+    } else if (isActive(job) && time - downSince >= timing.pollAfterMs) {
       setConnection('polling');
       poll(job);
     }
@@ -178,7 +179,8 @@ export const createPipelineClient = (options: PipelineClientOptions): PipelineCl
     for (const [jobId, job] of jobs) {
       if (job.listeners.size === 0 && time - job.leftAt >= timing.forgetAfterMs) forget(jobId, job);
       else if (wantsOutputs(job)) poll(job);
-      else if (isActive(job)) lookAfter(job, time);
+      // Once or twice, for the socket closes when nothing is left to follow.
+      else if (isActive(job) || wantsNodes(job)) lookAfter(job, time);
     }
     lookAfterSocket(time);
     if (allJobs().some(isActive)) idleSince = time;
