@@ -10,7 +10,7 @@ import { waitUntil } from './support/wait.ts';
 import { missingPicture, textToImage, type Workflow } from './support/workflows.ts';
 
 /** A multiple of ten: every tenth is a bad workflow. */
-const JOBS = Number(process.env['CHAOS_JOBS'] ?? 30);
+const JOBS = Number(process.env['CHAOS_JOBS'] ?? 20);
 /** Only waited out by a test that fails: 200 jobs take a busy machine some minutes. */
 const [WAIT_MS, TEST_MS] = [400_000, 540_000];
 let pipeline: Pipeline;

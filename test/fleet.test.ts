@@ -11,7 +11,7 @@ import { storedKeys } from './support/stored-keys.ts';
 import { waitUntil } from './support/wait.ts';
 import { textToImage } from './support/workflows.ts';
 
-const TASKS = Number(process.env['FLEET_TASKS'] ?? 60);
+const TASKS = Number(process.env['FLEET_TASKS'] ?? 40);
 const BOBS = Math.max(12, Math.round(TASKS / 10));
 const ALICES = TASKS - BOBS;
 /** Of three pods, a prefetched one each. */

@@ -31,15 +31,15 @@ test('more functions than threads do not make the threads replace each other at 
 
 test('a function without a thread has its turn although the others never stop calling', async () => {
   const { pool, acquire, call } = setUp(1);
-  let goesOn = true;
+  const ended = new AbortController();
   const others = async (): Promise<void> => {
-    while (goesOn) await call('busy');
+    while (!ended.signal.aborted) await call('busy');
   };
   const callers = [others(), others()];
   const rare = await acquire('rare');
   expect(rare.functionName).toBe('rare');
   pool.release(rare);
-  goesOn = false;
+  ended.abort();
   await Promise.all(callers);
   await pool.close();
 });
