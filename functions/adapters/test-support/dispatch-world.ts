@@ -36,7 +36,7 @@ export interface JobWish {
 }
 
 /** Turns that everybody has at once, as after leases that ran out: nothing but the claims keeps dispatchers apart. */
-export const everybodysTurn: DispatchTurns = {
+const everybodysTurn: DispatchTurns = {
   take: async (holder) => ({ holder, wakeUps: 1 }),
   end: async () => true,
   abandon: async () => undefined,
@@ -186,3 +186,9 @@ export const createDispatchWorld = (wanted: Partial<DispatchLimits> = {}) => {
   };
 };
 export type DispatchWorld = ReturnType<typeof createDispatchWorld>;
+
+/** A world whose dispatchers race. */
+export const createRacingWorld = (limits: Partial<DispatchLimits> = {}): DispatchWorld => {
+  const world = createDispatchWorld(limits);
+  return { ...world, deps: { ...world.deps, turns: everybodysTurn } };
+};

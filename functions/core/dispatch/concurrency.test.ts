@@ -1,21 +1,11 @@
 /** Many dispatchers at once, in any interleaving of their calls. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  createDispatchWorld as createWorld,
-  everybodysTurn,
-  type DispatchWorld,
-} from '../../adapters/test-support/dispatch-world.ts';
-import type { DispatchLimits } from './ports.ts';
+import { createRacingWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
 import { statusOf } from '../worker.ts';
 import { interleave } from '../test-support/interleave.ts';
 import { dispatchPending } from './dispatch.ts';
 import { sweep } from './sweep.ts';
-
-const createDispatchWorld = (limits: Partial<DispatchLimits> = {}): DispatchWorld => {
-  const world = createWorld(limits);
-  return { ...world, deps: { ...world.deps, turns: everybodysTurn } };
-};
 
 const DISPATCHERS = 10;
 
@@ -38,7 +28,7 @@ const drain = async (world: DispatchWorld, passes: () => Promise<unknown>[]): Pr
 test('ten dispatchers give a hundred jobs to five workers: one attempt each, never two on one worker', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
-      const world = createDispatchWorld();
+      const world = createRacingWorld();
       for (let index = 0; index < 5; index += 1) await world.addWorker(`w${index}`);
       for (let index = 0; index < 100; index += 1) await world.addJob({ priority: index % 11 });
       interleave(world.faults, seed);
@@ -57,7 +47,7 @@ test('dispatchers, sweeps and answers that fail, interleaved: every job ends onc
   const outcome = fc.constantFrom('accept', 'accept', 'unknownQueued', 'unknownLost', 'unreachable' as const);
   await fc.assert(
     fc.asyncProperty(fc.integer(), fc.array(outcome, { maxLength: 12 }), async (seed, outcomes) => {
-      const world = createDispatchWorld();
+      const world = createRacingWorld();
       for (let index = 0; index < 3; index += 1) await world.addWorker(`w${index}`);
       for (let index = 0; index < 8; index += 1) await world.addJob({ max_retries: 10 });
       world.comfyUi.script(...outcomes);
@@ -91,7 +81,7 @@ test('dispatchers, sweeps and answers that fail, interleaved: every job ends onc
 test('dispatchers that keep losing to others leave the rest to them, and no slot stays empty', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
-      const world = createDispatchWorld();
+      const world = createRacingWorld();
       const SLOTS = 8;
       for (let index = 0; index < SLOTS; index += 1) await world.addWorker(`w${index}`);
       for (let index = 0; index < 60; index += 1) await world.addJob({});

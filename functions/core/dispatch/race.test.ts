@@ -1,12 +1,7 @@
 /** Fifty dispatchers race for twenty workers and the tasks of several users. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  createDispatchWorld as createWorld,
-  everybodysTurn,
-  type DispatchWorld,
-} from '../../adapters/test-support/dispatch-world.ts';
-import type { DispatchLimits } from './ports.ts';
+import { createRacingWorld, type DispatchWorld } from '../../adapters/test-support/dispatch-world.ts';
 import { cancelJob } from '../cancel-job.ts';
 import type { ComfyUi } from '../ports.ts';
 import { createPicker, interleave } from '../test-support/interleave.ts';
@@ -14,11 +9,6 @@ import type { Submitted } from '../test-support/scripted-comfyui.ts';
 import { isTerminal } from '../job.ts';
 import { dispatchPending } from './dispatch.ts';
 import { sweep } from './sweep.ts';
-
-const createDispatchWorld = (limits: Partial<DispatchLimits> = {}): DispatchWorld => {
-  const world = createWorld(limits);
-  return { ...world, deps: { ...world.deps, turns: everybodysTurn } };
-};
 
 const DISPATCHERS = 50;
 const WORKERS = 20;
@@ -53,7 +43,7 @@ const watched = (world: DispatchWorld): ComfyUi => ({
 });
 
 const populate = async (tasks: number): Promise<DispatchWorld> => {
-  const world = createDispatchWorld({ prefetchDepth: PREFETCH, maxRunningPerUser: CAP });
+  const world = createRacingWorld({ prefetchDepth: PREFETCH, maxRunningPerUser: CAP });
   for (let index = 0; index < WORKERS; index += 1) await world.addWorker(`w${index}`);
   for (let index = 0; index < tasks; index += 1) {
     // The first user has as many as all others together.
