@@ -14,8 +14,6 @@ import { textToImage } from './support/workflows.ts';
 const TASKS = Number(process.env['FLEET_TASKS'] ?? 40);
 const BOBS = Math.max(12, Math.round(TASKS / 10));
 const ALICES = TASKS - BOBS;
-/** Of three pods, a prefetched one each. */
-const SLOTS = 6;
 /** Only waited out by a test that fails. */
 const WAIT_MS = 800_000;
 jest.setTimeout(960_000);
@@ -211,17 +209,16 @@ test(`${TASKS} tasks of two users end right though a pod dies and one is added; 
   const of = (name: UserName) => shared.filter(({ user }) => user === name);
   const msOf = (name: UserName): number => of(name).reduce((sum, { ms }) => sum + ms, 0);
   const fairness = jainIndex([msOf('alice'), msOf('bob')]);
+  const ofStarts = jainIndex([of('alice').length, of('bob').length]);
   // Reported, as the fairness of a fleet is a number and no yes or no.
   process.stdout.write(
-    `fairness (Jain) of the time in ComfyUI ${fairness.toFixed(3)}, of starts ` +
-      `${jainIndex([of('alice').length, of('bob').length]).toFixed(3)}: while both waited alice had ` +
-      `${of('alice').length} runs of ${msOf('alice')} ms in all, bob ${of('bob').length} of ${msOf('bob')} ms; ` +
+    `fairness (Jain) of the time in ComfyUI ${fairness.toFixed(3)}, of starts ${ofStarts.toFixed(3)}: ` +
+      `while both waited alice had ${of('alice').length} runs of ${msOf('alice')} ms in all, ` +
+      `bob ${of('bob').length} of ${msOf('bob')} ms; ` +
       `${alice.samples.length + bob.samples.length} samples of the metrics\n`,
   );
   expect(of('bob').length).toBeGreaterThanOrEqual(BOBS - 2);
-  // One run is not divided, and one that is under way is charged by what was expected: so far apart they may be.
-  const longest = (name: UserName): number => Math.max(...of(name).map(({ ms }) => ms));
-  const apart = Math.abs(msOf('alice') - msOf('bob'));
-  expect(apart).toBeLessThanOrEqual(SLOTS * (longest('alice') + longest('bob')));
+  // A queue by age alone would serve bob after alice: 0.5 in both. One run that a busy machine held up is much among few.
+  expect(Math.max(fairness, ofStarts)).toBeGreaterThanOrEqual(0.75);
   if (TASKS >= 300) expect(fairness).toBeGreaterThanOrEqual(0.9);
 });
