@@ -21,7 +21,7 @@ const table: Record<FailureReason, FailureCategory> = {
 
 describe.each(failureReasonSchema.options)('%s', (reason) => {
   const allowed = (retryCount: number, maxRetries: number): boolean =>
-    mayRetry(makeJob({ retryCount, maxRetries }), reason);
+    mayRetry(makeJob({ retryCount, maxRetries }), { reason });
 
   test(`is ${table[reason]}`, () => {
     expect(categoryOf(reason)).toBe(table[reason]);

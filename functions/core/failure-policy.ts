@@ -1,6 +1,6 @@
 /** Which failures a repetition can cure, and when to repeat (error categories of seed 002). */
 import type { FailureReason } from '../../shared-types/index.ts';
-import type { EndedAttempt, Job } from './job.ts';
+import type { EndedAttempt, Job, JobFailure } from './job.ts';
 
 /**
  * `transient`: the surroundings failed, the same attempt elsewhere or later may succeed; `recoverable`: worth one
@@ -32,26 +32,31 @@ const MAX_DELAY_SECONDS = 300;
 const FATAL_TO_WORKERS: readonly FailureReason[] = ['comfyRestarted', 'workerLost'];
 const POISON_ATTEMPTS = 2;
 
+/** Why an attempt ended, as far as the policy asks. */
+export type AttemptEnd = Pick<JobFailure, 'reason' | 'unheard'>;
+
 /** A prompt that only waited behind another is not to blame for what that one did to their worker. */
+const isToBlame = (hasRun: boolean, { reason, unheard }: AttemptEnd): boolean =>
+  (hasRun || unheard === true) && FATAL_TO_WORKERS.includes(reason);
+
 const tookWorkerDown = ({ startedAt, failure }: EndedAttempt): boolean =>
-  startedAt !== null && failure !== null && FATAL_TO_WORKERS.includes(failure.reason);
+  failure !== null && isToBlame(startedAt !== null, failure);
 
 /**
  * True when this end is the second attempt that ran and went down with its worker: a third worker is not risked.
  * @param job while the attempt that ends is still active
- * @param reason of the attempt that ends
+ * @param end of the attempt that ends
  */
-export const isPoison = ({ attempts, attempt, startedAt, status }: Job, reason: FailureReason): boolean => {
-  const hasRun = startedAt !== null || status === 'running';
-  if (!hasRun || !FATAL_TO_WORKERS.includes(reason)) return false;
+export const isPoison = ({ attempts, attempt, startedAt, status }: Job, end: AttemptEnd): boolean => {
+  if (!isToBlame(startedAt !== null || status === 'running', end)) return false;
   const before = attempts.filter((ended) => ended.attempt !== attempt && tookWorkerDown(ended));
   return before.length + 1 >= POISON_ATTEMPTS;
 };
 
 /** True when another attempt is allowed and can help. */
-export const mayRetry = (job: Job, reason: FailureReason): boolean => {
-  if (job.retryCount >= job.maxRetries || isPoison(job, reason)) return false;
-  const category = categoryOf(reason);
+export const mayRetry = (job: Job, end: AttemptEnd): boolean => {
+  if (job.retryCount >= job.maxRetries || isPoison(job, end)) return false;
+  const category = categoryOf(end.reason);
   return category === 'transient' || (category === 'recoverable' && job.retryCount === 0);
 };
 

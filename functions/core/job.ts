@@ -14,6 +14,11 @@ export interface JobFailure {
   readonly nodeName?: string;
   readonly nodeType?: string;
   readonly exceptionType?: string;
+  /**
+   * Nothing was heard of the attempt, and yet it began: ComfyUI had nothing else of ours, and went down with it. Evidence
+   * for the failure policy; told to nobody.
+   */
+  readonly unheard?: true;
 }
 
 /** What a job needs of the worker that runs it. */
@@ -70,6 +75,8 @@ export interface Job {
   /** When it last became pending. */
   readonly queuedAt: string;
   readonly assignedAt: string | null;
+  /** Prompts that its worker held when it was given this one: with 0 ComfyUI began at once. Null before, and in old rows. */
+  readonly queuedBehind: number | null;
   readonly startedAt: string | null;
   readonly completedAt: string | null;
   readonly updatedAt: string;

@@ -126,7 +126,7 @@ const POISON = 'a second attempt went down with its worker, so the task is not t
 const toldOf = (job: Job, failure: JobFailure): JobFailure => {
   const told = reasonOf(job, failure);
   const message = oneLine(told.message) || told.reason;
-  return { ...told, message: isPoison(job, told.reason) ? oneLine(`${POISON}: ${message}`) : message };
+  return { ...told, message: isPoison(job, told) ? oneLine(`${POISON}: ${message}`) : message };
 };
 
 /**
@@ -143,7 +143,7 @@ export const settleFailure = async (
   const told = toldOf(job, failure);
   if (!guard.statuses.includes(job.status)) return tellAgain(job, told, deps);
   if (job.cancelRequestedAt !== null) return end(job, 'cancelled', told, guard, deps);
-  if (mayRetry(job, told.reason)) return retry(job, told, guard, deps);
+  if (mayRetry(job, told)) return retry(job, told, guard, deps);
   deps.logger.info('job.failed', { jobId: job.jobId, attempt: job.attempt, reason: told.reason });
   return end(job, 'failed', told, guard, deps);
 };

@@ -44,7 +44,8 @@ export const tellRetrying = (
 
 export const tellFailed = (job: Job, failure: JobFailure, deps: TellDependencies): Promise<void> => {
   const push: JobPush = { type: 'job_failed', ...pushBase(job), ...failureKeys(failure) };
-  const detail = { ...taskEventBase(job, 'Task Failed'), ...failure };
+  const { unheard: _evidence, ...told } = failure;
+  const detail = { ...taskEventBase(job, 'Task Failed'), ...told };
   return tell(job, push, { detailType: 'Task Failed', detail }, deps);
 };
 

@@ -33,6 +33,8 @@ export interface Worker {
   readonly monitorSequence: number;
   readonly comfyuiVersion: string | null;
   readonly registeredAt: string;
+  /** ISO 8601, by our clock: when its monitor last told of a new connection to its ComfyUI; absent in old rows. */
+  readonly connectedAt?: string | undefined;
   readonly lastSeenAt: string;
   /** Not chosen again before this (after a refused connection); null when usable. */
   readonly avoidUntil: string | null;

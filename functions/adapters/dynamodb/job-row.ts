@@ -22,6 +22,7 @@ const failureSchema = z.object({
   nodeName: text.exactOptional(),
   nodeType: text.exactOptional(),
   exceptionType: text.exactOptional(),
+  unheard: z.literal(true).exactOptional(),
 });
 
 const needsSchema = z.object({ classes: z.array(text), models: z.array(text), tags: z.array(text) });
@@ -56,6 +57,7 @@ const jobRowSchema = z.object({
   createdAt: instant,
   queuedAt: instant,
   assignedAt: instant.nullable(),
+  queuedBehind: count.nullable().default(null),
   startedAt: instant.nullable(),
   completedAt: instant.nullable(),
   updatedAt: instant,

@@ -45,6 +45,7 @@ export const workerRowSchema = z
     monitorSequence: z.number().int(),
     comfyuiVersion: text.nullable(),
     registeredAt: text,
+    connectedAt: text.optional(),
     lastSeenAt: text,
     avoidUntil: text.nullable(),
     quarantined: z.boolean().default(false),

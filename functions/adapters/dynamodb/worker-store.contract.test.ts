@@ -69,6 +69,7 @@ describe.each(KINDS)('workers %s', (kind) => {
       monitorSequence: 1,
       comfyuiVersion: '0.3.64',
       registeredAt: clock.iso(),
+      connectedAt: clock.iso(),
       lastSeenAt: clock.iso(),
       avoidUntil: null,
       quarantined: false,
@@ -79,6 +80,23 @@ describe.each(KINDS)('workers %s', (kind) => {
     expect(await workers.get(workerId)).toEqual(expected);
     expect((await workers.list()).filter((each) => each.workerId === workerId)).toEqual([expected]);
     expect(await workers.get(freshId())).toBeUndefined();
+  });
+
+  test('tells since when its monitor is connected: a heartbeat is no new connection', async () => {
+    const { workers, clock } = setUp();
+    const workerId = freshId();
+    await workers.register(registration({ workerId }));
+    const connectedAt = clock.iso();
+    clock.advance(10_000);
+    const report = registration({ workerId, sequence: 2, timestamp: clock.iso() });
+    await workers.heartbeat({ ...report, available: true });
+    expect(await workers.get(workerId)).toMatchObject({ connectedAt, registeredAt: connectedAt });
+    clock.advance(10_000);
+    expect(await workers.register({ ...report, sequence: 3, timestamp: clock.iso() })).toBe('applied');
+    expect(await workers.get(workerId)).toMatchObject({
+      connectedAt: clock.iso(),
+      registeredAt: connectedAt,
+    });
   });
 
   describe('slots', () => {

@@ -23,13 +23,14 @@ const isNextOfBoot = ({ worker }: Stored, report: WorkerReport): boolean =>
 const isNewBoot = ({ worker, reportedAt }: Stored, report: WorkerReport): boolean =>
   worker.bootId !== report.bootId && reportedAt < instant(report);
 
-const announced = (registration: WorkerRegistration): Partial<Worker> => ({
+const announced = (registration: WorkerRegistration, now: string): Partial<Worker> => ({
   clientId: registration.clientId,
   endpoint: registration.endpoint,
   bootId: registration.bootId,
   comfyuiVersion: registration.comfyuiVersion,
   tags: sortedTags(registration.tags),
   ...(registration.kind === undefined ? {} : { kind: registration.kind }),
+  connectedAt: now,
   avoidUntil: null,
   failedSince: null,
 });
@@ -46,6 +47,7 @@ const created = (registration: WorkerRegistration, now: string): Stored => ({
     monitorSequence: registration.sequence,
     comfyuiVersion: registration.comfyuiVersion,
     registeredAt: now,
+    connectedAt: now,
     lastSeenAt: now,
     avoidUntil: null,
     quarantined: false,
@@ -96,7 +98,7 @@ export const createFakeWorkerStore = ({ clock }: { readonly clock: Clock }): Fak
       const lifted = newBoot ? { quarantined: false } : {};
       return set(
         before,
-        { ...seen(registration), ...announced(registration), ...lifted },
+        { ...seen(registration), ...announced(registration, iso()), ...lifted },
         { condition: 'ready', reportedAt: instant(registration) },
       );
     },

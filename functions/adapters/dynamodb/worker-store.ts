@@ -70,6 +70,7 @@ export const createWorkerStore = ({ table, clock, logger }: StoreOptions): Worke
     comfyuiVersion: registration.comfyuiVersion,
     tags: sortedTags(registration.tags),
     ...(registration.kind === undefined ? {} : { kind: registration.kind }),
+    connectedAt: new Date(clock.now()).toISOString(),
     avoidUntil: null,
     failedSince: null,
     condition: 'ready' satisfies StoredCondition,

@@ -130,6 +130,17 @@ export const createDispatchWorld = (wanted: Partial<DispatchLimits> = {}) => {
       await table.workers.heartbeat({ ...report, available: true });
     }
   };
+  /** ComfyUI crashes and starts again: its queue and its history are gone, and its monitor connects anew. */
+  const restartComfyUi = async (workerId: string): Promise<void> => {
+    beats += 1;
+    const worker = await table.workers.get(workerId);
+    if (worker === undefined) throw new Error(`no worker ${workerId}`);
+    const { clientId, bootId, endpoint } = worker;
+    comfyUi.restart(endpoint);
+    await table.workers.register(
+      makeRegistration({ workerId, clientId, bootId, endpoint, sequence: beats, timestamp: clock.iso() }),
+    );
+  };
   /** The prompt of the job's present attempt, where a ComfyUI has it. */
   const livePrompts = (jobId: string): readonly Submitted[] =>
     table
@@ -180,6 +191,7 @@ export const createDispatchWorld = (wanted: Partial<DispatchLimits> = {}) => {
     addJob,
     job,
     heartbeat,
+    restartComfyUi,
     livePrompts,
     entriesOf,
     complete,

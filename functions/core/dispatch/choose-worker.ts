@@ -18,6 +18,8 @@ export interface WorkerPool {
    * others than `lastWorkerId`; then the one that was given nothing for longest. Undefined when there is none.
    */
   choose(needs: JobNeeds, jobId: string, lastWorkerId: string | null): Worker | undefined;
+  /** Jobs that it holds, as far as this pass knows. */
+  heldBy(workerId: string): number;
   /** The job has one of its slots now. */
   take(workerId: string, jobId: string): void;
   /** The job has left it. */
@@ -94,6 +96,7 @@ export const createWorkerPool = (
       free()
         .filter((slot) => !slot.held.has(jobId) && fits(slot, needs))
         .sort((a, b) => compare(a, b, lastWorkerId))[0]?.worker,
+    heldBy: (workerId) => byId.get(workerId)?.held.size ?? 0,
     take: (workerId, jobId) => {
       const slot = byId.get(workerId);
       if (slot === undefined) return;

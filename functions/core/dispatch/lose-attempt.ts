@@ -2,6 +2,7 @@
 import type { Job, JobFailure } from '../job.ts';
 import type { Worker } from '../worker.ts';
 import { askToEnd } from './ask-to-end.ts';
+import { blamedUnheard } from './blame.ts';
 import { abandonAttempt, endAttempt } from './end-attempt.ts';
 import type { DispatchDependencies } from './ports.ts';
 import { moveOn, NEXT_SWEEP_MS } from './postpone.ts';
@@ -25,11 +26,11 @@ export const loseAttempt = async (job: Job, worker: Worker, deps: DispatchDepend
   const lost = { reason: 'workerLost', message: `worker ${worker.workerId} ${how}` } as const;
   switch (await askToEnd(worker, job.promptId ?? '', deps)) {
     case 'absent':
-      return endAttempt(job, lost, deps);
+      return endAttempt(job, blamedUnheard(job, lost), deps);
     case 'finished':
       return settleFinished(job, worker, lost, deps);
     case 'unreachable':
-      return abandonAttempt(job, lost, deps);
+      return abandonAttempt(job, blamedUnheard(job, lost), deps);
     case 'running':
     case 'pending':
       return insist(job, lost, deps);
@@ -45,5 +46,5 @@ export const loseUnreachable = async (
   const { comfyUi, hastyComfyUi = comfyUi } = deps;
   if ((await hastyComfyUi.findPrompt(worker.endpoint, job.promptId ?? '')) !== 'unreachable') return;
   const message = `ComfyUI of worker ${worker.workerId} does not answer`;
-  return abandonAttempt(job, { reason: 'workerLost', message }, deps);
+  return abandonAttempt(job, blamedUnheard(job, { reason: 'workerLost', message }), deps);
 };

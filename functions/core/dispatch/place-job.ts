@@ -13,7 +13,7 @@ import type { Pass, Turn } from './pass.ts';
 import { pendingJobOf } from './pending-job.ts';
 import type { DispatchDependencies } from './ports.ts';
 import type { StoredPrompt } from './submit-prompt.ts';
-import { takeJob } from './take-job.ts';
+import { takeJob, type Claimed } from './take-job.ts';
 
 /** A job that is assigned to a worker, which does not know of it yet. */
 export interface Placement {
@@ -38,7 +38,7 @@ const claimWorker = async (
   job: Job,
   { pool }: Pass,
   deps: DispatchDependencies,
-): Promise<Worker | undefined> => {
+): Promise<Claimed | undefined> => {
   const { jobId, userId } = job;
   for (;;) {
     const worker = pool.choose(job.needs, jobId, lastWorkerOf(job));
@@ -47,8 +47,9 @@ const claimWorker = async (
     const assignment = { jobId, attempt: job.attempt + 1, userId, assignedAt };
     const depth = 1 + deps.limits.prefetchDepth;
     if (await deps.workers.claim(worker.workerId, assignment, depth, modelsKey(job.needs))) {
+      const queuedBehind = pool.heldBy(worker.workerId);
       pool.take(worker.workerId, jobId);
-      return worker;
+      return { worker, queuedBehind };
     }
     pool.drop(worker.workerId);
   }
@@ -85,17 +86,18 @@ const returnSlot = async (
 const assign = async (
   { entry }: Turn,
   job: Job,
-  worker: Worker,
+  claimed: Claimed,
   reading: Reading,
   pass: Pass,
   deps: DispatchDependencies,
 ): Promise<Placed> => {
   const read = await reading;
+  const { worker } = claimed;
   if ('error' in read) {
     await returnSlot(worker, job, pass, deps);
     throw read.error;
   }
-  const assigned = await takeJob(entry, job, worker, deps);
+  const assigned = await takeJob(entry, job, claimed, deps);
   if (assigned !== undefined)
     return { kind: 'placed', placement: { job: assigned, worker, prompt: read.prompt } };
   await returnSlot(worker, job, pass, deps);
@@ -109,8 +111,8 @@ export const placeJob = async (turn: Turn, pass: Pass, deps: DispatchDependencie
   const reading = readPrompt(job, deps);
   const charged = await chargeShare(job, turn.share, pass, deps);
   if (charged.kind !== 'charged') return { kind: charged.kind === 'inHand' ? 'inHand' : 'again' };
-  const worker = await claimWorker(job, pass, deps);
-  if (worker !== undefined) return assign(turn, job, worker, reading, pass, deps);
+  const claimed = await claimWorker(job, pass, deps);
+  if (claimed !== undefined) return assign(turn, job, claimed, reading, pass, deps);
   await deps.shares.release(job.userId, job.jobId, job.attempt + 1, 0);
   await pass.refreshShare(job.userId);
   // A slot beside one that still has an older attempt of the same job is free, and not for this job.

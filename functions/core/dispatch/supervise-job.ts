@@ -4,6 +4,7 @@ import type { Job } from '../job.ts';
 import type { Worker } from '../worker.ts';
 import { confirmEnding, UNREACHABLE_MS } from './confirm-ending.ts';
 import { askToEnd } from './ask-to-end.ts';
+import { failureOfAbsent } from './blame.ts';
 import { abandonAttempt, endAttempt } from './end-attempt.ts';
 import { loseAttempt } from './lose-attempt.ts';
 import type { DispatchDependencies } from './ports.ts';
@@ -79,10 +80,8 @@ const superviseStart = async (job: Job, worker: Worker, deps: DispatchDependenci
       return settleUnheard(job, worker, deps);
     case 'unreachable':
       return unreachable(job, worker, deps);
-    case 'absent': {
-      const message = 'the prompt never reached ComfyUI';
-      return endAttempt(job, { reason: 'dispatchFailed', message }, deps);
-    }
+    case 'absent':
+      return endAttempt(job, failureOfAbsent(job, worker), deps);
   }
 };
 

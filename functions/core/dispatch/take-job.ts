@@ -7,7 +7,19 @@ import { startGraceOf } from './start-grace.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-const assignJob = (job: Job, worker: Worker, promptId: string, deps: DispatchDependencies) => {
+/** A slot that was taken for a job. */
+export interface Claimed {
+  readonly worker: Worker;
+  /** Prompts that the worker held before. */
+  readonly queuedBehind: number;
+}
+
+const assignJob = (
+  job: Job,
+  { worker, queuedBehind }: Claimed,
+  promptId: string,
+  deps: DispatchDependencies,
+) => {
   const now = deps.clock.now();
   return deps.jobs.update({
     guard: { jobId: job.jobId, statuses: ['pending'], attempt: job.attempt },
@@ -19,6 +31,7 @@ const assignJob = (job: Job, worker: Worker, promptId: string, deps: DispatchDep
       clientId: worker.clientId,
       eventSequence: 0,
       assignedAt: iso(now),
+      queuedBehind,
       dueAt: iso(now + startGraceOf(job)),
       startedAt: null,
       storingSince: null,
@@ -47,11 +60,11 @@ const removeEntry = async (entry: QueueEntry, deps: DispatchDependencies): Promi
 export const takeJob = async (
   entry: QueueEntry,
   job: Job,
-  worker: Worker,
+  claimed: Claimed,
   deps: DispatchDependencies,
 ): Promise<Job | undefined> => {
   const promptId = deps.ids.uuid();
-  const assigned = await assignJob(job, worker, promptId, deps);
+  const assigned = await assignJob(job, claimed, promptId, deps);
   const fresh = assigned.kind === 'applied' ? assigned.job : await deps.jobs.get(job.jobId);
   if (fresh?.promptId !== promptId) return undefined;
   await removeEntry(entry, deps);

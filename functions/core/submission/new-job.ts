@@ -32,6 +32,7 @@ export const newJob = (request: JobRequest, now: string): Job => ({
   createdAt: now,
   queuedAt: now,
   assignedAt: null,
+  queuedBehind: null,
   startedAt: null,
   completedAt: null,
   updatedAt: now,

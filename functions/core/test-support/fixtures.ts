@@ -69,6 +69,7 @@ export const makeJob = (overrides: Partial<Job> = {}): Job => ({
   createdAt: START,
   queuedAt: START,
   assignedAt: null,
+  queuedBehind: null,
   startedAt: null,
   completedAt: null,
   updatedAt: START,
