@@ -88,11 +88,11 @@ describe.each(KINDS)('workers %s', (kind) => {
     await workers.register(registration({ workerId }));
     const connectedAt = clock.iso();
     clock.advance(10_000);
-    const report = registration({ workerId, sequence: 2, timestamp: clock.iso() });
-    await workers.heartbeat({ ...report, available: true });
+    const later = registration({ workerId, sequence: 2, timestamp: clock.iso() });
+    await workers.heartbeat({ ...later, available: true });
     expect(await workers.get(workerId)).toMatchObject({ connectedAt, registeredAt: connectedAt });
     clock.advance(10_000);
-    expect(await workers.register({ ...report, sequence: 3, timestamp: clock.iso() })).toBe('applied');
+    expect(await workers.register({ ...later, sequence: 3, timestamp: clock.iso() })).toBe('applied');
     expect(await workers.get(workerId)).toMatchObject({
       connectedAt: clock.iso(),
       registeredAt: connectedAt,
