@@ -11,7 +11,7 @@ const only = (name, from, allowed, comment) => ({
     pathNot: [
       ...allowed,
       '^node:',
-      '^(assert|buffer|child_process|crypto|dns|events|fs|http|https|net|os|path|perf_hooks|process|stream|timers|tls|url|util|worker_threads|zlib|string_decoder|async_hooks|module|v8)(/|$)',
+      '^(assert|buffer|child_process|crypto|dns|events|fs|http|https|net|os|path|perf_hooks|process|stream|timers|tls|url|util|worker_threads|zlib|string_decoder|async_hooks|module|v8|vm)(/|$)',
     ],
   },
 });

@@ -171,7 +171,7 @@ const startAws = async (options: DemoOptions, workDir: string): Promise<Embedded
       assembly:
         pageDir === undefined ? assembly : await withBusWatch(assembly, path.join(workDir, 'watched')),
       ...(options.dataDir === undefined ? {} : { dataDir: path.join(workDir, 'aws') }),
-      apiPorts: { 'local-comfyui-tasks': options.port },
+      distributionPorts: { 'local-comfyui-api': options.port },
       ...options.aws,
     });
   } catch (error) {

@@ -47,12 +47,27 @@ describe.each(['dev', 'prod'] as const)('stage %s', (stage) => {
       expect(text).not.toMatch(/AllowOrigins"?:? ?(\{"Items":)?\["\*"\]|AllowedOrigins":\["\*"\]/);
   });
 
-  test('serves media and page over https only', () => {
+  test('serves media, page and API over https only', () => {
     const policies = template
       .ofType('AWS::CloudFront::Distribution')
       .map(({ properties }) => /"ViewerProtocolPolicy":"([a-z-]+)"/.exec(JSON.stringify(properties))?.[1]);
     expect(new Set(policies)).toEqual(new Set(['https-only', 'redirect-to-https']));
-    expect(policies).toHaveLength(2);
+    expect(policies).toHaveLength(3);
+  });
+
+  test('remembers no answer of the API, and hands every header on', () => {
+    const front = template
+      .ofType('AWS::CloudFront::Distribution')
+      .find(({ logicalId }) => logicalId.startsWith('ApiFront'));
+    expect(front?.properties['DistributionConfig']).toMatchObject({
+      DefaultCacheBehavior: {
+        // CachingDisabled, AllViewerExceptHostHeader: managed policies of AWS.
+        CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad',
+        OriginRequestPolicyId: 'b689b0a8-53d0-40ab-baf2-68738e2966ac',
+        FunctionAssociations: [{ EventType: 'viewer-request' }],
+      },
+      Origins: [{ CustomOriginConfig: { OriginProtocolPolicy: 'https-only' } }],
+    });
   });
 });
 

@@ -24,6 +24,7 @@ const knownTypes = [
   'AWS::ApiGatewayV2::Route',
   'AWS::ApiGatewayV2::Stage',
   'AWS::CloudFront::Distribution',
+  'AWS::CloudFront::Function',
   'AWS::CloudFront::OriginAccessControl',
   'AWS::CloudFront::ResponseHeadersPolicy',
   'AWS::CloudWatch::Alarm',
@@ -83,9 +84,9 @@ describe.each(['local', 'dev', 'prod'] as const)('the template of %s', (stage) =
   test('can stand in several regions of one account, which share the names of CloudFront', () => {
     const names = template.resources
       .filter(({ type }) => type.startsWith('AWS::CloudFront::'))
-      .flatMap(({ properties }) => Object.values(properties) as Properties[])
+      .flatMap(({ properties }) => [properties, ...(Object.values(properties) as Properties[])])
       .flatMap(({ Name: name }) => (name === undefined ? [] : [JSON.stringify(name)]));
-    expect(names).toHaveLength(isDeployed(stage) ? 4 : 2);
+    expect(names).toHaveLength(isDeployed(stage) ? 5 : 3);
     expect(names.filter((name) => !name.includes('{"Ref":"AWS::Region"}'))).toEqual([]);
   });
 

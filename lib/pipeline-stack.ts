@@ -2,6 +2,7 @@ import { CfnOutput, Stack } from 'aws-cdk-lib/core';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { apiRoutes, type ApiFunction } from '../shared-types/api-routes.ts';
+import { ApiFront } from './constructs/api-front.ts';
 import { DeadLetterQueue } from './constructs/dead-letter-queue.ts';
 import { EventRules, type Consumer } from './constructs/event-rules.ts';
 import { grantPermissions, type PermissionTargets } from './constructs/function-permissions.ts';
@@ -83,8 +84,9 @@ export class PipelineStack extends Stack {
     const taskApi = this.#serveTasks();
     this.#serveConnections();
     if (config.previews) this.#takePreviews(events);
-    this.#outputs(taskApi, cdn, events);
-    if (page !== undefined) this.#publish(page, taskApi, cdn);
+    const front = new ApiFront(this, 'ApiFront', { api: taskApi.api, config });
+    this.#outputs(front, cdn, events);
+    if (page !== undefined) this.#publish(page, front, cdn);
   }
 
   #function(name: FunctionName, deadLetters?: DeadLetterQueue): PipelineFunction {
@@ -140,13 +142,13 @@ export class PipelineStack extends Stack {
     new CfnOutput(this, 'PreviewFunctionName', { value: functionName });
   }
 
-  #publish(page: PageSite, taskApi: TaskApi, cdn: MediaCdn): void {
+  #publish(page: PageSite, front: ApiFront, cdn: MediaCdn): void {
     const { liveApi, uploadBucket } = this.#resources;
     page.publish({
-      apiUrl: taskApi.api.apiEndpoint,
+      apiUrl: front.url,
       webSocketUrl: liveApi.url,
       hosts: {
-        api: taskApi.api.apiEndpoint,
+        api: front.url,
         webSocket: liveApi.origin,
         media: cdn.url,
         uploads: `https://${uploadBucket.bucketRegionalDomainName}`,
@@ -155,10 +157,10 @@ export class PipelineStack extends Stack {
     new CfnOutput(this, 'PageUrl', { value: page.origin });
   }
 
-  #outputs(taskApi: TaskApi, cdn: MediaCdn, events: PipelineBus): void {
+  #outputs(front: ApiFront, cdn: MediaCdn, events: PipelineBus): void {
     const { table, mediaBucket, workflowBucket, uploadBucket, liveApi, bus } = this.#resources;
     const outputs: Readonly<Record<string, string>> = {
-      ApiUrl: taskApi.api.apiEndpoint,
+      ApiUrl: front.url,
       WebSocketUrl: liveApi.url,
       EventBusName: bus.eventBusName,
       EventBusArn: bus.eventBusArn,

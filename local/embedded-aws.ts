@@ -28,6 +28,8 @@ export interface EmbeddedAwsOptions {
   readonly port?: number;
   /** Port by the `Name` property of an API. Default: any free one. */
   readonly apiPorts?: Readonly<Record<string, number>>;
+  /** Port by the `Comment` of a CloudFront distribution. Default: any free one. */
+  readonly distributionPorts?: Readonly<Record<string, number>>;
   /** Makes calls and deliveries fail, come twice, late or in another order. Default: none of it. */
   readonly chaos?: ChaosOptions;
   /** Default `us-east-1`. */
@@ -181,7 +183,13 @@ function createServices(
     invoker: lambda,
     ...given('ports', options.apiPorts),
   });
-  const cloudFront = new CloudFrontService({ place, log, s3 });
+  const cloudFront = new CloudFrontService({
+    place,
+    log,
+    s3,
+    apiAt: (domain) => apiGateway.endpoints().find((api) => api.endpoint === `http://${domain}`)?.endpoint,
+    ports: options.distributionPorts,
+  });
   const dynamoDb = new DynamoDbService({ place, log, ...folder('dynamodb') });
   for (const service of [sqs, s3, lambda, events, apiGateway, dynamoDb]) frontDoor.add(service);
   return { frontDoor, lambda, events, apiGateway, cloudFront, sqs, s3, dynamoDb };

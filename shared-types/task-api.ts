@@ -9,6 +9,12 @@ import { jobStatusSchema } from './push-messages.ts';
  * third (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
  */
 export const MAX_TASK_BODY_BYTES = 4 * 1024 * 1024;
+const UPLOAD_HINT = 'upload the workflow with POST /api/v1/files and name it in payload_file_id';
+/** What a caller reads whose body is larger, wherever it is found out: with status 413. */
+export const TASK_BODY_TOO_LARGE = {
+  plain: `the body is larger than 4 MB; send it with Content-Encoding: gzip, or ${UPLOAD_HINT}`,
+  gzip: `the compressed body is larger than 4 MB; ${UPLOAD_HINT}`,
+} as const;
 /**
  * Largest answer in bytes once it is written as a JSON string, which is how Lambda hands it on; Lambda limits that to
  * 6 MB. A workflow that does not fit is answered by its URL.

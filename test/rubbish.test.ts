@@ -1,5 +1,6 @@
 /** Whatever is thrown at the task API: one line that tells what to do, a status of 4xx, and the next request is served. */
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { gzipSync } from 'node:zlib';
@@ -173,9 +174,17 @@ describe('workflows', () => {
 });
 
 describe('encodings', () => {
-  test('11 MB, plain', async () => {
-    const text = withWorkflow({ '1': { class_type: 'X', inputs: { text: 'x'.repeat(11_000_000) } } });
-    expectRefusal(await submit(text), 413, /./);
+  test.each([5, 7, 11])('%d MB, plain', async (megabytes) => {
+    const text = withWorkflow({ '1': { class_type: 'X', inputs: { text: 'x'.repeat(megabytes * 1e6) } } });
+    expectRefusal(await submit(text), 413, /larger than 4 MB; send it .* gzip, or upload .* payload_file_id/);
+  });
+
+  test('11 MB, compressed to no less', async () => {
+    const answer = await api.call('POST', '/tasks', {
+      body: new Uint8Array(randomBytes(11_000_000)),
+      headers: { 'content-encoding': 'gzip' },
+    });
+    expectRefusal(answer, 413, /compressed body is larger than 4 MB; upload .* payload_file_id/);
   });
 
   test.each<[string, () => Uint8Array, Record<string, string>, number, RegExp]>([

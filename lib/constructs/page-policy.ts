@@ -19,17 +19,16 @@ const directives = ({ api, webSocket, media, uploads }: PageHosts): readonly str
   "style-src 'self'",
   `img-src 'self' data: blob: ${media}`,
   `media-src blob: ${media}`,
-  `connect-src 'self' ${api} ${webSocket} ${uploads} ${media}`,
+  `connect-src 'self' ${[...new Set([api, webSocket, uploads, media])].join(' ')}`,
   "base-uri 'none'",
   "form-action 'none'",
 ];
 
-/** For the header: every API and bucket of the region, and no frame around the page. */
+/** For the header: every distribution, and every WebSocket API and bucket of the region, and no frame around the page. */
 export const headerPolicy = (region: string, urlSuffix: string): string => {
-  const gateway = `*.execute-api.${region}.${urlSuffix}`;
   const hosts: PageHosts = {
-    api: `https://${gateway}`,
-    webSocket: `wss://${gateway}`,
+    api: 'https://*.cloudfront.net',
+    webSocket: `wss://*.execute-api.${region}.${urlSuffix}`,
     media: 'https://*.cloudfront.net',
     uploads: `https://*.s3.${region}.${urlSuffix}`,
   };

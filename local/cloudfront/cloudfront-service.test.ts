@@ -200,9 +200,8 @@ describe('response headers policies', () => {
 });
 
 test('what cannot be served is refused at start', async () => {
-  await expect(create('Function', {})).rejects.toThrow(/not supported/);
   await expect(distribution({ Origins: [origin('web', 'unknown')] })).rejects.toThrow(
-    /not a bucket of this account/,
+    /neither a bucket nor an API of this account/,
   );
   await expect(distribution({ DefaultCacheBehavior: behavior('nowhere') })).rejects.toThrow(
     /no origin nowhere/,
@@ -231,6 +230,6 @@ test('a distribution takes the port it is given, by comment, and says when it is
     type: 't',
     properties: { DistributionConfig },
   });
-  await expect(made).rejects.toMatchObject({ code: 'PortInUse' });
+  await expect(made).rejects.toMatchObject({ code: 'PortUnavailable' });
   await other.close();
 });

@@ -11,7 +11,7 @@ const behaviorFields = {
   AllowedMethods: z.array(z.string()).default(['GET', 'HEAD']),
   CachedMethods: z.unknown().optional(),
   CachePolicyId: z.unknown().optional(),
-  OriginRequestPolicyId: z.unknown().optional(),
+  OriginRequestPolicyId: z.string().optional(),
   ResponseHeadersPolicyId: z.string().optional(),
   Compress: z.unknown().optional(),
   ForwardedValues: z.unknown().optional(),
@@ -19,7 +19,15 @@ const behaviorFields = {
   MaxTTL: z.unknown().optional(),
   DefaultTTL: z.unknown().optional(),
   SmoothStreaming: z.unknown().optional(),
-  FunctionAssociations: empty,
+  FunctionAssociations: z
+    .array(
+      z.strictObject({
+        EventType: z.literal('viewer-request', 'must be viewer-request'),
+        FunctionARN: z.string(),
+      }),
+    )
+    .max(1)
+    .default([]),
   LambdaFunctionAssociations: empty,
   TrustedKeyGroups: empty,
   TrustedSigners: empty,
@@ -30,6 +38,7 @@ const originSchema = z.strictObject({
   DomainName: z.string(),
   OriginPath: z.string().default(''),
   S3OriginConfig: z.unknown().optional(),
+  CustomOriginConfig: z.unknown().optional(),
   OriginAccessControlId: z.string().optional(),
   ConnectionAttempts: z.unknown().optional(),
   ConnectionTimeout: z.unknown().optional(),

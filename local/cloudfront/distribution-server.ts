@@ -1,23 +1,39 @@
-/** Serves one distribution: finds the behaviour, reads the object behind its origin, answers as CloudFront does. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+/** Serves one distribution: finds the behaviour, asks what is behind its origin, answers as CloudFront does. */
+import type { Agent, IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { discardRest } from '../api-gateway/request-body.ts';
 import { isUnchanged, readRange } from '../s3/preconditions.ts';
 import { S3Error, accessDenied, replyS3Error } from '../s3/s3-error.ts';
 import type { ReadableObject, S3Service } from '../s3/s3-service.ts';
+import { serveFromApi } from './api-origin.ts';
 import { behaviorFor } from './distribution-config.ts';
 import type { Behavior, DistributionConfig } from './distribution-config.ts';
+import type { EdgeFunction, EdgeResponse } from './edge-function.ts';
 import { applyPolicy } from './response-headers-policy.ts';
 import type { HeadersPolicy } from './response-headers-policy.ts';
+
+/** What a behaviour leads to. */
+export type Origin =
+  | { readonly kind: 'bucket'; readonly bucket: string }
+  | {
+      readonly kind: 'api';
+      /** `http://host:port`, and a path that each request gets in front. */
+      readonly url: string;
+    };
 
 export interface DistributionOptions {
   readonly config: DistributionConfig;
   readonly s3: S3Service;
-  /** Bucket behind each origin, by origin id. */
-  readonly buckets: ReadonlyMap<string, string>;
+  /** By origin id. */
+  readonly origins: ReadonlyMap<string, Origin>;
+  readonly edge: (arn: string) => EdgeFunction | undefined;
+  readonly agent: Agent;
   readonly policy: (id: string) => HeadersPolicy | undefined;
 }
 
 const HIDDEN = /^x-amz-checksum/;
+/** A client that still sends may read its answer for so long. */
+const GRACE_MS = 5000;
 
 /** Must not reject. */
 export async function serveDistribution(
@@ -31,7 +47,13 @@ export async function serveDistribution(
   try {
     const policy = options.policy(behavior.ResponseHeadersPolicyId ?? '');
     if (policy) applyPolicy(policy, request, response);
-    if (!behavior.AllowedMethods.includes(method) || !['GET', 'HEAD', 'OPTIONS'].includes(method)) {
+    const answered = edgeAnswer(options, behavior, request);
+    if (answered !== undefined) return serveEdgeAnswer(answered, request, response);
+    const origin = options.origins.get(behavior.TargetOriginId);
+    const isAllowed = behavior.AllowedMethods.includes(method);
+    if (isAllowed && origin?.kind === 'api')
+      return await serveFromApi(origin.url, request, response, options.agent);
+    if (!isAllowed || !['GET', 'HEAD', 'OPTIONS'].includes(method)) {
       throw new S3Error(403, 'AccessDenied', `This distribution does not allow ${method}`);
     }
     if (method === 'OPTIONS') {
@@ -42,6 +64,22 @@ export async function serveDistribution(
   } catch (error) {
     await serveError(options, error, request, response);
   }
+}
+
+function edgeAnswer(
+  { edge }: DistributionOptions,
+  { FunctionAssociations: [association] }: Behavior,
+  request: IncomingMessage,
+): EdgeResponse | undefined {
+  return association === undefined ? undefined : edge(association.FunctionARN)?.(request);
+}
+
+function serveEdgeAnswer(answer: EdgeResponse, request: IncomingMessage, response: ServerResponse): void {
+  const { status, statusText, headers, body } = answer;
+  const length = { 'content-length': body.length, ...(request.complete ? {} : { connection: 'close' }) };
+  if (statusText !== undefined) response.statusMessage = statusText;
+  response.writeHead(status, { ...headers, ...length }).end(request.method === 'HEAD' ? undefined : body);
+  discardRest(request, GRACE_MS);
 }
 
 async function serveObject(
@@ -79,14 +117,15 @@ async function serveObject(
 }
 
 function findObject(
-  { config, s3, buckets }: DistributionOptions,
+  { config, s3, origins }: DistributionOptions,
   behavior: Behavior,
   rawPath: string,
 ): ReadableObject | undefined {
   const origin = config.Origins.find(({ Id }) => Id === behavior.TargetOriginId);
   const path = rawPath === '/' ? `/${config.DefaultRootObject}` : rawPath;
+  const source = origins.get(behavior.TargetOriginId);
   return s3.readObject(
-    buckets.get(behavior.TargetOriginId) ?? '',
+    source?.kind === 'bucket' ? source.bucket : '',
     decode(`${origin?.OriginPath ?? ''}${path}`).replace(/^\//, ''),
   );
 }

@@ -1,15 +1,13 @@
 /** The bytes of a request, or of an uploaded workflow, as text. */
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { MAX_TASK_BODY_BYTES, MAX_WORKFLOW_BYTES } from '../../../shared-types/index.ts';
+import { MAX_TASK_BODY_BYTES, MAX_WORKFLOW_BYTES, TASK_BODY_TOO_LARGE } from '../../../shared-types/index.ts';
 import { refuse, type Refusal } from './refusal.ts';
 
 export type Decoded = { readonly kind: 'ok'; readonly text: string } | Refusal;
 
 /** A workflow of the largest size, and what a submission says beside it. */
 const MAX_INFLATED_BYTES = MAX_WORKFLOW_BYTES + 64 * 1024;
-
-const UPLOAD_HINT = 'upload the workflow with POST /api/v1/files and name it in payload_file_id';
 
 const inflate = promisify(gunzip);
 
@@ -51,9 +49,7 @@ export const decodeBody = async (
     return refuse(400, 'the Content-Encoding is unknown here; send gzip, or none');
   }
   if (bytes.length > MAX_TASK_BODY_BYTES) {
-    return isGzip
-      ? refuse(413, `the compressed body is larger than 4 MB; ${UPLOAD_HINT}`)
-      : refuse(413, `the body is larger than 4 MB; send it with Content-Encoding: gzip, or ${UPLOAD_HINT}`);
+    return refuse(413, isGzip ? TASK_BODY_TOO_LARGE.gzip : TASK_BODY_TOO_LARGE.plain);
   }
   const plain = isGzip ? await inflated(bytes) : bytes;
   return Buffer.isBuffer(plain) ? decodeText(plain, 'the body') : plain;
