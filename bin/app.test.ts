@@ -47,7 +47,6 @@ describe('the CDK app', () => {
       /^cdk: stage "prod" .* set -c jwtIssuer=/,
     ],
     ['an unknown stage', [], { STAGE: 'staging' }, /^cdk: unknown stage "staging"/],
-    ['a setting that is neither on nor off', ['-c', 'previews=yes'], {}, /^cdk: previews "yes" must be/],
     ['an unknown option', ['--stage', 'prod'], {}, /^cdk: Unknown option '--stage'/],
   ])('refuses %s with one line, and writes nothing', async (_, args, environment, expected) => {
     const { code, stderr } = await run(args, environment);

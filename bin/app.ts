@@ -2,7 +2,6 @@
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { addPipeline, checkApp, createApp } from '../lib/pipeline-app.ts';
 import { StageConfigError } from '../lib/stage-config.ts';
 import { buildFunctions, functionsOutdir } from '../scripts/build-functions.ts';
 import { buildPage, pageOutdir } from '../scripts/build-page.ts';
@@ -40,6 +39,8 @@ const main = async (args: readonly string[]): Promise<void> => {
     },
   });
   if (values.help) return console.log(help);
+  // The CDK takes two seconds to load, which a question about the command need not wait for.
+  const { addPipeline, checkApp, createApp } = await import('../lib/pipeline-app.ts');
   const stageApp = createApp({
     outdir: process.env['CDK_OUTDIR'] ?? join(projectRoot, 'cdk.out'),
     context: contextOf(values.context),

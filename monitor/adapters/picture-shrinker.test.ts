@@ -7,6 +7,9 @@ import { PictureShrinker, type PictureShrinkerOptions } from './picture-shrinker
 let shrinker = new PictureShrinker();
 afterEach(async () => shrinker.close());
 
+/** 512 by 512 pixels in 38 KB, as a real ComfyUI sends them. */
+const recorded = recordedPreviews('text-to-image')[0]!;
+
 const start = (options: PictureShrinkerOptions = {}) => {
   shrinker = new PictureShrinker(options);
   const ending = new AbortController();
@@ -30,10 +33,8 @@ const tintOf = (picture: Uint8Array): readonly number[] => {
 
 describe('a picture that is too large', () => {
   test.each<[string, () => Buffer, readonly [number, number]]>([
-    ['a JPEG of 512 pixels', () => jpegOf(512), [512, 512]],
-    ['a preview of a real ComfyUI', () => recordedPreviews('text-to-image')[0]!, [512, 512]],
-    ['a JPEG of 1024 pixels', () => jpegOf(1024), [512, 512]],
-    ['a JPEG of 2048 by 600 pixels', () => jpegOf(2048, 600), [512, 150]],
+    ['a preview of a real ComfyUI', () => recorded, [512, 512]],
+    ['a JPEG of 1024 by 300 pixels', () => jpegOf(1024, 300), [512, 150]],
     ['a PNG of 256 by 512 pixels', () => pngOf(256, 512), [256, 512]],
   ])('%s becomes a JPEG of at most 24 KB that looks the same', async (_name, make, [most, high]) => {
     const { shrink } = start();
@@ -54,7 +55,7 @@ describe('a picture that is too large', () => {
 
   test('keeps its own bytes', async () => {
     const { shrink } = start();
-    const image = jpegOf(512);
+    const image = Buffer.from(recorded);
     const before = Buffer.from(image);
     await shrink(image);
     expect(image.equals(before)).toBe(true);
@@ -63,7 +64,7 @@ describe('a picture that is too large', () => {
 
 /** Says 65,535 by 65,535 pixels, in the second of its two frames. */
 const secondFrame = (): Buffer => {
-  const picture = jpegOf(512);
+  const picture = recorded;
   const at = picture.indexOf(Buffer.from([0xff, 0xc0]));
   const frame = Buffer.from(picture.subarray(at, at + 2 + picture.readUInt16BE(at + 2)));
   frame.writeUInt32BE(0xff_ff_ff_ff, 5);
@@ -77,15 +78,15 @@ const enlarged = (picture: Buffer, offset: number): Buffer => {
 };
 
 test.each<[string, () => Buffer]>([
-  ['a JPEG that is cut off', () => jpegOf(512).subarray(0, 30_000)],
-  ['a JPEG without its tables', () => Buffer.concat([jpegOf(512).subarray(0, 20), Buffer.alloc(30_000, 7)])],
+  ['a JPEG that is cut off', () => recorded.subarray(0, 30_000)],
+  ['a JPEG without its tables', () => Buffer.concat([recorded.subarray(0, 20), Buffer.alloc(30_000, 7)])],
   ['a JPEG whose second frame is of four gigapixels', secondFrame],
   ['a PNG of noise', () => Buffer.concat([pngOf(256).subarray(0, 60), Buffer.alloc(30_000, 7)])],
   ['a PNG of two gigapixels', () => enlarged(pngOf(256), 16)],
 ])('%s cannot be decoded, and the next picture can', async (_name, make) => {
   const { shrink } = start();
   expect(await shrink(make())).toEqual({ kind: 'undecodable' });
-  expect(await shrink(jpegOf(512))).toMatchObject({ kind: 'fits' });
+  expect(await shrink(recorded)).toMatchObject({ kind: 'fits' });
 });
 
 describe('a thread', () => {
