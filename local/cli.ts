@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { EmbeddedAwsError } from './contract.ts';
-import { startEmbeddedAws } from './embedded-aws.ts';
 import type { EmbeddedAws } from './embedded-aws.ts';
 
 interface CliOptions {
@@ -29,6 +28,8 @@ function parsePort(text: string): number {
 
 async function run({ assembly, data, port, logs }: CliOptions): Promise<void> {
   const logger = pino({ level: logs ? 'info' : 'silent' }, pino.destination({ fd: 2, sync: true }));
+  // Loaded when it is needed: a wrong option is told at once.
+  const { startEmbeddedAws } = await import('./embedded-aws.ts');
   const aws = await startEmbeddedAws({
     assembly,
     log: (event, details) => logger.info(details ?? {}, event),
