@@ -10,6 +10,8 @@ import type { reduce } from './core/reduce.ts';
 
 /** No single wait is longer: a clock that was set back cannot make the loop sleep for ever. */
 const MAX_WAIT_MS = 30_000;
+/** After a step of time alone that failed: what was due then is due still, and would be tried without a pause. */
+const FAILED_TICK_WAIT_MS = 1000;
 
 export interface LoopDependencies {
   readonly initial: MonitorState;
@@ -35,6 +37,7 @@ export class ReconcileLoop {
   readonly #flying = new Set<string>();
   #state: MonitorState;
   #wake: () => void = () => undefined;
+  #failedTicks = 0;
 
   constructor(dependencies: LoopDependencies) {
     this.#dependencies = dependencies;
@@ -43,6 +46,11 @@ export class ReconcileLoop {
 
   get state(): MonitorState {
     return this.#state;
+  }
+
+  /** True while the passing of time cannot be reduced: no heartbeat goes out, and none should. */
+  get stuck(): boolean {
+    return this.#failedTicks > 0;
   }
 
   record(inputs: readonly MonitorInput[]): void {
@@ -58,7 +66,7 @@ export class ReconcileLoop {
     for (let wasDeaf = false; !signal.aborted; wasDeaf = socketIsDeaf(this.#state)) {
       this.record(intake.release(now()));
       this.#drain();
-      this.#step({ kind: 'tick' }, now());
+      this.#tick();
       this.#startPolls(signal);
       if (socketIsDeaf(this.#state) && !wasDeaf) renewSocket();
       await this.#restUntilDue(signal);
@@ -70,7 +78,7 @@ export class ReconcileLoop {
     const { intake, now } = this.#dependencies;
     this.record(intake.release(now(), true));
     this.#drain();
-    this.#step(input, now());
+    this.#dependencies.guard(input.kind, () => this.#step(input, now()));
   }
 
   #step(input: MonitorInput, at: number): void {
@@ -81,6 +89,15 @@ export class ReconcileLoop {
     if (reduction.events.length > 0) publish(reduction.events);
   }
 
+  #tick(): void {
+    const { guard, now } = this.#dependencies;
+    const done = guard('tick', () => {
+      this.#step({ kind: 'tick' }, now());
+      return true;
+    });
+    this.#failedTicks = done === true ? 0 : this.#failedTicks + 1;
+  }
+
   /** A step is all or nothing, so a frame or an answer that cannot be reduced is as one that never came. */
   #drain(): void {
     const { guard } = this.#dependencies;
@@ -88,7 +105,7 @@ export class ReconcileLoop {
       if (input.kind === 'frame') guard(input.frame.type, () => this.#step(input, at));
       else if (input.kind === 'binary') guard('binary', () => this.#step(input, at));
       else if (input.kind === 'poll') guard(`answer:${input.result.kind}`, () => this.#step(input, at));
-      else this.#step(input, at);
+      else guard(input.kind, () => this.#step(input, at));
     }
   }
 
@@ -114,7 +131,8 @@ export class ReconcileLoop {
   #restUntilDue(signal: AbortSignal): Promise<void> {
     const { intake, now } = this.#dependencies;
     const wakeAt = nextWakeAt(this.#state, (poll) => this.#flying.has(keyOf(poll)));
-    const ms = Math.max(0, Math.min(wakeAt, intake.dueAt()) - now());
+    const least = this.stuck ? FAILED_TICK_WAIT_MS : 0;
+    const ms = Math.max(least, Math.min(wakeAt, intake.dueAt()) - now());
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#wake(), Math.min(ms, MAX_WAIT_MS));
       this.#wake = () => {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { eventCatalogue, isDetailType, readComfyUiJson } from '../shared-types/index.ts';
 import type { AcceptedEvent } from '../test/fakes/put-events.ts';
@@ -177,6 +178,36 @@ describe('a monitor beside a ComfyUI', () => {
     expectSound(bench.eventsOf('job-answer'));
     expect(failures).toBe(2);
     expect(monitor.metrics.value('frames_quarantined_total', 'answer:history')).toBe(2);
+  });
+
+  test('outlives a moment that its reducer fails on, and says meanwhile that it is not well', async () => {
+    bench = await openBench('model-free-fast');
+    let broken = false;
+    const warnings: object[] = [];
+    const note = (fields: object): void => void warnings.push(fields);
+    const monitor = await bench.start(true, {
+      log: { info: () => undefined, warn: note, error: note },
+      reduce: (state, input, now, newId) => {
+        if (broken && input.kind === 'tick') throw new RangeError('cannot tell the time');
+        return reduce(state, input, now, newId);
+      },
+    });
+    const health = async (): Promise<number> =>
+      (await fetch(`http://127.0.0.1:${monitor.healthPort}/healthz`)).status;
+    const answers = async (status: number): Promise<void> => {
+      while ((await health()) !== status) await setTimeout(20);
+    };
+    await answers(200);
+    broken = true;
+    await bench.submit(job('job-moment'));
+    await answers(503);
+    const failures = (): number => monitor.metrics.value('frames_quarantined_total', 'tick');
+    await until('it has tried again', () => failures() >= 2);
+    expect(warnings).toEqual([{ code: 'monitor.frameQuarantined', type: 'tick', error: 'RangeError' }]);
+    broken = false;
+    await until('the job ended', ended(bench, 'job-moment'));
+    expectSound(bench.eventsOf('job-moment'));
+    await answers(200);
   });
 
   test('replaces a socket that its core calls deaf, once and by one', async () => {

@@ -119,7 +119,7 @@ const reportOf = ({ config, loop }: Parts, outbox: Outbox): HealthReport => {
     spoolDepth: outbox.depth(),
     workerId,
   };
-  return { healthy: connected && health !== 'unreachable', body };
+  return { healthy: connected && health !== 'unreachable' && !loop.stuck, body };
 };
 
 const socketUrl = (config: MonitorConfig): string =>

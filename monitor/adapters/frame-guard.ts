@@ -1,4 +1,4 @@
-/** The one place where a frame or a REST answer that cannot be handled ends, so that the monitor does not. */
+/** The one place where what the core cannot reduce ends (a frame, an answer, a moment), so that the monitor does not. */
 import type { Metrics } from './metrics.ts';
 
 /** Runs `handle`; what it throws is counted and, once per `type`, logged. Undefined when it threw. */
@@ -22,7 +22,7 @@ export const createFrameGuard = (metrics: Metrics, log: WarnLog): FrameGuard => 
         told.add(type);
         log.warn(
           { code: 'monitor.frameQuarantined', type, error: nameOf(error) },
-          'what ComfyUI sent could not be handled; it was skipped, and further ones of its type are only counted',
+          'what came could not be handled; it was skipped, and further ones of its type are only counted',
         );
       }
       return undefined;

@@ -12,7 +12,7 @@ const HELP = {
   frames_total: 'Frames received, by type.',
   frames_invalid_total: 'Frames that could not be read.',
   frames_coalesced_total: 'Progress frames replaced by a newer one before they were parsed.',
-  frames_quarantined_total: 'Frames and REST answers whose handling threw, by type.',
+  frames_quarantined_total: 'Frames, REST answers and moments (tick) whose handling threw, by type.',
   frames_repaired_total: 'Frames with NaN or Infinity.',
   socket_connects_total: 'WebSocket connections opened.',
   socket_closes_total: 'WebSocket connections closed.',
