@@ -24,6 +24,7 @@ export default {
   // Costs time where a test fails, and nowhere else: a machine may be busy.
   testTimeout: 90_000,
   maxWorkers: 2,
+  testSequencer: '<rootDir>/test/slow-first.mjs',
   // Modules of test files that ran stay in a worker's memory, and make every collection slower: then a fresh one goes on.
   workerIdleMemoryLimit: '700MB',
   // A leaked handle is a bug to be found, not forced away: no forceExit here.

@@ -1,0 +1,25 @@
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import TestSequencer from '@jest/test-sequencer';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+
+/** Those of the page take longest, then the other ones of the whole stack, then all the rest. */
+const rankOf = (file) => {
+  if (!file.startsWith(HERE)) return 2;
+  return path.basename(file).startsWith('browser') ? 0 : 1;
+};
+
+/**
+ * What takes longest begins first, so that no core is idle at the end. Jest goes by what the last run measured, and a
+ * clean clone has none: then it goes by size of file, by which a minute in a browser may come last.
+ */
+export default class SlowFirst extends TestSequencer {
+  sort(tests) {
+    const sizes = new Map(tests.map(({ path: file }) => [file, statSync(file).size]));
+    return [...tests].sort(
+      (a, b) => rankOf(a.path) - rankOf(b.path) || sizes.get(b.path) - sizes.get(a.path),
+    );
+  }
+}
