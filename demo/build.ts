@@ -1,4 +1,4 @@
-/** From source to what the embedded AWS and the browser run: bundles, template, page. */
+/** From source to what runs: bundles and template for the embedded AWS, programs of the workers, page. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -33,6 +33,10 @@ const run = async (
 /** Bundles the functions and synthesizes the stage `local` into `outDir`. */
 export const buildAssembly = (outDir: string): Promise<void> =>
   run('synthesizing the template', ['--import', 'tsx', 'bin/app.ts'], { CDK_OUTDIR: outDir, STAGE: 'local' });
+
+/** Bundles the programs of the workers into `outDir`; `builtPrograms` of workers.ts says where they are then. */
+export const buildWorkers = (outDir: string): Promise<void> =>
+  run('bundling the workers', ['--import', 'tsx', 'scripts/build-workers.ts', outDir], {});
 
 export const buildPage = (): Promise<void> =>
   run('building the page', ['node_modules/vite/bin/vite.js', 'build', '--config', 'web/vite.config.ts'], {

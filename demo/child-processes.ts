@@ -7,7 +7,7 @@ import path from 'node:path';
 export interface ChildOptions {
   /** Short name, also of its log file. */
   readonly name: string;
-  /** TypeScript entry, from the project's root. */
+  /** From the project's root. TypeScript runs under tsx, JavaScript as it is. */
   readonly entry: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -38,17 +38,21 @@ const forEachLine = (child: ChildProcess, onLine: (line: string) => void): void 
 };
 
 /**
- * Starts an entry under tsx. The child gets an IPC channel: the programs of this project end when it closes, so
+ * Starts an entry. The child gets an IPC channel: the programs of this project end when it closes, so
  * nothing outlives a parent that was killed.
  */
 export const startChild = ({ name, entry, args = [], env = {}, logDir, onLine }: ChildOptions): Child => {
   mkdirSync(logDir, { recursive: true });
   const logFile = path.join(logDir, `${name}.log`);
   const log = createWriteStream(logFile);
-  const child = spawn(process.execPath, ['--import', 'tsx', entry, ...args], {
-    stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
-  });
+  const child = spawn(
+    process.execPath,
+    [...(entry.endsWith('.ts') ? ['--import', 'tsx'] : []), entry, ...args],
+    {
+      stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, NODE_OPTIONS: '', ...env },
+    },
+  );
   child.stdout?.pipe(log, { end: false });
   child.stderr?.pipe(log, { end: false });
   if (onLine !== undefined) forEachLine(child, onLine);

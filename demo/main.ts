@@ -1,9 +1,10 @@
 /** `npm start`: the whole pipeline on this machine. */
 import path from 'node:path';
 import { Command } from 'commander';
-import { buildAssembly, buildPage, pageDir, projectRoot } from './build.ts';
+import { buildAssembly, buildPage, buildWorkers, pageDir, projectRoot } from './build.ts';
 import { readSettings, type DemoSettings } from './config.ts';
 import { startDemo, type Demo } from './start-demo.ts';
+import { builtPrograms } from './workers.ts';
 
 const help = `
 Environment:
@@ -48,13 +49,15 @@ const start = async (settings: DemoSettings): Promise<Demo> => {
   await checkComfyUi(settings.comfyUiUrl);
   say('… bundling the functions, synthesizing the template, building the page');
   const assembly = path.join(localDir, 'cdk.out');
-  await Promise.all([buildAssembly(assembly), buildPage()]);
+  const workers = path.join(localDir, 'workers');
+  await Promise.all([buildAssembly(assembly), buildWorkers(workers), buildPage()]);
   return startDemo({
     assembly,
     pageDir,
     port: settings.port,
     pods: settings.pods,
     stepDelayMs: settings.stepDelayMs,
+    programs: builtPrograms(workers),
     ...(settings.comfyUiUrl === undefined ? {} : { comfyUiUrls: [settings.comfyUiUrl] }),
     ...(settings.dataDir === undefined ? {} : { dataDir: path.resolve(settings.dataDir) }),
     logDir: path.join(localDir, 'logs'),

@@ -7,7 +7,7 @@ import type { Child } from './child-processes.ts';
 import { DemoError } from './demo-error.ts';
 import { createBusWatch, withBusWatch } from './page-server-bus.ts';
 import { startPageServer } from './page-server.ts';
-import { startMonitorProcess, startPod, type AwsAccess, type Pod } from './workers.ts';
+import { startMonitorProcess, startPod, type AwsAccess, type Pod, type WorkerPrograms } from './workers.ts';
 
 export interface DemoOptions {
   /** Cloud assembly of the stage `local`. */
@@ -21,6 +21,8 @@ export interface DemoOptions {
   /** Demo pods. */
   readonly pods: number;
   readonly stepDelayMs: number;
+  /** Of the workers; their sources without it. */
+  readonly programs?: WorkerPrograms;
   /** Keeps state over restarts; a temporary folder when undefined. */
   readonly dataDir?: string;
   readonly logDir: string;
@@ -94,7 +96,7 @@ const startWorkers = async (
   workDir: string,
   cleanup: Cleanup,
 ): Promise<Started & { readonly addWorker: Demo['addWorker']; readonly urls: string[] }> => {
-  const { logDir } = options;
+  const { logDir, programs } = options;
   const stateDir = path.join(workDir, 'monitors');
   const pods: Pod[] = [];
   const monitors: Child[] = [];
@@ -104,7 +106,7 @@ const startWorkers = async (
       workerId,
       url,
       access,
-      { stateDir, logDir },
+      { stateDir, logDir, programs },
       options.monitorEnv,
     );
     monitors.push(monitor);
@@ -114,7 +116,8 @@ const startWorkers = async (
   const addWorker: Demo['addWorker'] = async (workerId) => {
     const outputDir = path.join(workDir, 'pods', workerId);
     await mkdir(outputDir, { recursive: true });
-    const pod = await startPod(workerId, { outputDir, stepDelayMs: options.stepDelayMs, logDir });
+    const { stepDelayMs } = options;
+    const pod = await startPod(workerId, { outputDir, stepDelayMs, logDir, programs });
     pods.push(pod);
     return { pod, monitor: await addMonitor(workerId, pod.url) };
   };

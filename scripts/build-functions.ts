@@ -26,7 +26,7 @@ export interface BuiltFunction {
 }
 
 /** Bundled CommonJS packages ask for Node's own modules with `require`, which an ES module lacks. */
-const requireForCommonJs =
+export const REQUIRE_FOR_COMMON_JS =
   "import{createRequire as createRequire$}from'node:module';const require=createRequire$(import.meta.url);";
 
 /**
@@ -55,7 +55,7 @@ export const buildFunctions = async (options: BuildOptions = {}): Promise<readon
     minify: true,
     sourcemap: options.sourcemap ? 'linked' : false,
     legalComments: 'none',
-    banner: { js: requireForCommonJs },
+    banner: { js: REQUIRE_FOR_COMMON_JS },
     metafile: true,
     logLevel: 'silent',
   });

@@ -13,7 +13,7 @@ import {
 import { startDemo, type Demo, type DemoOptions } from '../../demo/start-demo.ts';
 import type { Child } from '../../demo/child-processes.ts';
 import { startMonitorProcess, startPod, type Pod } from '../../demo/workers.ts';
-import { testAssembly } from './assembly.ts';
+import { testAssembly, testPrograms } from './assembly.ts';
 import { editedAssembly, type FunctionVariables } from './edited-assembly.ts';
 import { waitUntil } from './wait.ts';
 
@@ -142,7 +142,7 @@ export interface PipelineOptions extends Partial<DemoOptions> {
 
 export const startPipeline = async ({ variables, ...options }: PipelineOptions = {}): Promise<Pipeline> => {
   const logDir = await mkdtemp(path.join(os.tmpdir(), 'comfyui-pipeline-logs-'));
-  const assembly = await testAssembly();
+  const [assembly, programs] = await Promise.all([testAssembly(), testPrograms()]);
   const demo = await startDemo({
     assembly:
       variables === undefined
@@ -151,6 +151,7 @@ export const startPipeline = async ({ variables, ...options }: PipelineOptions =
     port: 0,
     pods: 1,
     stepDelayMs: 20,
+    programs,
     logDir,
     monitorEnv: { MONITOR_PROGRESS_INTERVAL_MS: '100' },
     ...options,
@@ -165,11 +166,12 @@ export const startPipeline = async ({ variables, ...options }: PipelineOptions =
         outputDir: path.join(logDir, workerId),
         stepDelayMs: 1,
         logDir,
+        programs,
       });
       children.push(pod.child);
       const { awsEndpointUrl: endpoint, awsRegion: region, eventBusName } = demo.endpoints;
       const access = { endpoint, region, eventBusName };
-      const dirs = { stateDir: path.join(logDir, 'monitors'), logDir };
+      const dirs = { stateDir: path.join(logDir, 'monitors'), logDir, programs };
       children.push(await startMonitorProcess(workerId, pod.url, access, dirs, monitorEnv));
       return pod;
     },
