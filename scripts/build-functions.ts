@@ -10,6 +10,19 @@ const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 /** Where the CDK app looks for `<name>/index.mjs`. */
 export const functionsOutdir = join(projectRoot, 'dist', 'functions');
 
+/**
+ * Where the SDK looks for credentials when its environment has none. On Lambda it has them always, so these imports
+ * are never reached: a fifth of each bundle, which every cold start would read.
+ */
+const NEVER_ASKED_FOR_CREDENTIALS = [
+  '@aws-sdk/credential-provider-http',
+  '@aws-sdk/credential-provider-ini',
+  '@aws-sdk/credential-provider-process',
+  '@aws-sdk/credential-provider-sso',
+  '@aws-sdk/credential-provider-web-identity',
+  '@smithy/credential-provider-imds',
+];
+
 export interface BuildOptions {
   /** Folder of `<name>/handler.ts`; the project's own by default. */
   readonly sourceRoot?: string;
@@ -52,6 +65,7 @@ export const buildFunctions = async (options: BuildOptions = {}): Promise<readon
     // The oldest Node that runs the bundles is the developer's, not the Lambda runtime's.
     target: 'node20',
     mainFields: ['module', 'main'],
+    external: NEVER_ASKED_FOR_CREDENTIALS,
     minify: true,
     sourcemap: options.sourcemap ? 'linked' : false,
     legalComments: 'none',
