@@ -69,6 +69,11 @@ export class FunctionThread {
     this.#worker.on('exit', () => this.#die(exitFailure));
   }
 
+  /** Settles once the handler is loaded, or could not be. */
+  get loaded(): Promise<unknown> {
+    return this.#ready;
+  }
+
   /** False once it crashed, timed out, failed to load or was stopped: then it must not be used again. */
   get usable(): boolean {
     return this.#usable;

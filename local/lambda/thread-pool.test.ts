@@ -1,14 +1,15 @@
 import { expect, test } from '@jest/globals';
+import { availableParallelism } from 'node:os';
 import type { FunctionDefinition } from './function-definition.ts';
 import { ThreadPool, type PooledThread } from './thread-pool.ts';
 
-/** A pool whose threads are objects that count. */
-const setUp = (cap: number) => {
+/** A pool whose threads are objects that count; they load as `loading` does. */
+const setUp = (cap: number, loading: () => Promise<void> = () => Promise.resolve()) => {
   const started: string[] = [];
   const stopped: string[] = [];
   const pool = new ThreadPool<PooledThread>(cap, ({ name }) => {
     started.push(name);
-    return { functionName: name, usable: true, stop: async () => void stopped.push(name) };
+    return { functionName: name, usable: true, loaded: loading(), stop: async () => void stopped.push(name) };
   });
   const acquire = (name: string): Promise<PooledThread> => pool.acquire({ name } as FunctionDefinition);
   /** One call of that function, done at once. */
@@ -62,4 +63,19 @@ test('whoever waits when the pool closes is told', async () => {
   await pool.close();
   await expect(waiting).rejects.toThrow('closing');
   await expect(acquire('a')).rejects.toThrow('closed');
+});
+
+test('no more threads load at once than there are processors, and the others have their turn', async () => {
+  let loading = 0;
+  let most = 0;
+  const { pool, started, call } = setUp(32, async () => {
+    most = Math.max(most, (loading += 1));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    loading -= 1;
+  });
+  const functions = Array.from({ length: 4 * availableParallelism() }, (_, index) => `function-${index}`);
+  expect(await Promise.all(functions.map(call))).toEqual(functions);
+  expect(started.sort()).toEqual([...functions].sort());
+  expect(most).toBe(availableParallelism());
+  await pool.close();
 });

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { FunctionDefinition } from './function-definition.ts';
 
 /** What the pool has to know of a thread. */
@@ -5,6 +6,8 @@ export interface PooledThread {
   readonly functionName: string;
   /** False once it must not be used again. */
   readonly usable: boolean;
+  /** Settles once its handler is loaded, or could not be. */
+  readonly loaded: Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -22,9 +25,13 @@ interface IdleThread<T> {
 
 /**
  * Most handlers end within this many milliseconds, while loading one anew costs more than that in processor time.
- * So a call first waits this long for a thread of its function that is busy.
+ * So a call first waits this long for a thread of its function that is busy, and longer where the machine is so busy
+ * itself that loading takes longer: threads that were started because all were slow would make all slower.
  */
 const PATIENCE_MS = 400;
+const MOST_PATIENCE_MS = 4000;
+/** Loading is nothing but work for a processor: more at once would only end later, each of them. */
+const LOADS_AT_ONCE = availableParallelism();
 /**
  * At the cap a thread makes room only once it has been idle for so long, or for a function that has none at all: when
  * more is asked for than the machine can do, threads that replaced each other would be all that it does.
@@ -46,7 +53,9 @@ export class ThreadPool<T extends PooledThread> {
   readonly #busy = new Set<T>();
   readonly #stale = new WeakSet<T>();
   #closed = false;
-  #patience: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #loads = 0;
+  #patienceMs = PATIENCE_MS;
 
   constructor(cap: number, start: (definition: FunctionDefinition) => T) {
     this.#cap = cap;
@@ -77,7 +86,7 @@ export class ThreadPool<T extends PooledThread> {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#patience);
+    clearTimeout(this.#timer);
     for (const { refuse } of this.#waiters.splice(0)) refuse(new Error('The embedded Lambda is closing'));
     const threads = [...this.#idle.map(({ thread }) => thread), ...this.#busy];
     this.#idle = [];
@@ -109,14 +118,14 @@ export class ThreadPool<T extends PooledThread> {
 
   /** What is decided by time is decided again when the next of these times has come. */
   #serveAgainLater(): void {
-    clearTimeout(this.#patience);
+    clearTimeout(this.#timer);
     const now = performance.now();
     const times = [
-      ...this.#waiters.flatMap(({ since }) => [since + PATIENCE_MS, since + STARVED_MS]),
+      ...this.#waiters.flatMap(({ since }) => [since + this.#patienceMs, since + STARVED_MS]),
       ...this.#idle.map(({ since }) => since + SPARE_MS),
     ].filter((time) => time > now);
     if (this.#waiters.length > 0 && times.length > 0)
-      this.#patience = setTimeout(() => this.#serve(), Math.min(...times) - now + 1);
+      this.#timer = setTimeout(() => this.#serve(), Math.min(...times) - now + 1);
   }
 
   #warm({ definition }: Waiter<T>): T | undefined {
@@ -137,10 +146,23 @@ export class ThreadPool<T extends PooledThread> {
   #started(waiter: Waiter<T>): T | undefined {
     const now = performance.now();
     const isBusy = this.#isBusy(waiter);
-    if (isBusy && now - waiter.since < PATIENCE_MS) return undefined;
+    if (this.#loads >= LOADS_AT_ONCE) return undefined;
+    if (isBusy && now - waiter.since < this.#patienceMs) return undefined;
     if (this.#busy.size + this.#idle.length >= this.#cap && !this.#makeRoom(isBusy ? now - SPARE_MS : now))
       return undefined;
-    return this.#start(waiter.definition);
+    return this.#load(waiter.definition, now);
+  }
+
+  #load(definition: FunctionDefinition, since: number): T {
+    const thread = this.#start(definition);
+    this.#loads += 1;
+    void thread.loaded.then(() => {
+      this.#loads -= 1;
+      const tookTwice = 2 * (performance.now() - since);
+      this.#patienceMs = Math.min(Math.max(tookTwice, PATIENCE_MS), MOST_PATIENCE_MS);
+      this.#serve();
+    });
+    return thread;
   }
 
   /** Ends the thread that idles longest, if it has been idle since `idleSince` or before. */
