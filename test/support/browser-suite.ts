@@ -1,12 +1,16 @@
-/** What the browser tests share: one pipeline, one browser, one page server, and the words for what the page shows. */
+/**
+ * What the browser tests share: one pipeline, one browser, one page server, and the words for what the page shows. All
+ * scenarios of a test file share them, for starting them costs as much processor time as a dozen jobs.
+ */
 import { afterAll, afterEach, beforeAll, jest } from '@jest/globals';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
-import type { DemoOptions } from '../../demo/start-demo.ts';
+import { projectRoot } from '../../demo/build.ts';
 import { startPageServer, type PageServer } from '../../demo/page-server.ts';
 import { startSocketProxy, type SocketProxy } from './browser-proxy.ts';
+import { forgetEndedJobs } from './ended-jobs.ts';
 import { launchBrowser, visit, type VisitOptions } from './browser.ts';
 import { testPage } from './page.ts';
 import { startPipeline, type Pipeline } from './pipeline.ts';
@@ -27,13 +31,37 @@ export interface BrowserSuite {
   /** The page whose socket leads through the proxy. */
   readonly pageUrl: string;
   /** The page in a context of its own; rejects when it writes an unexpected error. */
-  open(scenario: (page: Page) => Promise<void>, options?: VisitOptions): Promise<void>;
+  readonly open: Open;
+  /** The page that `npm start` serves, which has the events of the bus too; its socket leads straight to the API. */
+  readonly openWhole: Open;
 }
 
-/** Started before the first test of the file, stopped after the last; a held pod goes on after each. */
-export const browserSuite = (options: Partial<DemoOptions> = {}): (() => BrowserSuite) => {
+/** The form begins with the first example, its picture so many pixels wide and high. */
+export interface SceneOptions extends VisitOptions {
+  /** Default 64: few pixels cost the pod, the store and the browser little, and are a picture all the same. */
+  readonly size?: number;
+}
+type Open = (scenario: (page: Page) => Promise<void>, options?: SceneOptions) => Promise<void>;
+
+let suite: BrowserSuite | undefined;
+let isAwaited = false;
+
+/** Milliseconds of a step: what is to be seen is held, so that nobody waits for the rest. */
+const STEP_DELAY_MS = 4;
+/** Each progress event costs three functions and a redrawing. */
+const MONITOR_ENV = { MONITOR_PROGRESS_INTERVAL_MS: '200' };
+
+const EXAMPLE = path.join(projectRoot, 'web/page/workflow/examples/text_to_image_v1.json');
+
+/** What the page finds is what it kept itself, in the tab, of a form that was filled in before a refresh. */
+const draftScript = (example: string, size: number): string => {
+  const text = example.replace(/("(?:width|height)": )\d+/g, `$1${size}`);
+  const draft = { workflowId: 'text_to_image_v1', text, named: {}, origin: '', typed: {} };
+  return `sessionStorage.getItem('draft') ?? sessionStorage.setItem('draft', ${JSON.stringify(JSON.stringify(draft))});`;
+};
+
+const startSuite = (): void => {
   jest.setTimeout(3 * WAIT_MS);
-  let suite: BrowserSuite | undefined;
   let site: PageServer | undefined;
   let folder = '';
 
@@ -41,7 +69,7 @@ export const browserSuite = (options: Partial<DemoOptions> = {}): (() => Browser
     folder = await mkdtemp(path.join(os.tmpdir(), 'comfyui-pipeline-browser-'));
     const pageDir = await testPage();
     const [pipeline, browser] = await Promise.all([
-      startPipeline({ pageDir, stepDelayMs: 20, ...options }),
+      startPipeline({ pageDir, stepDelayMs: STEP_DELAY_MS, monitorEnv: MONITOR_ENV }),
       launchBrowser(),
     ]);
     const { apiUrl, webSocketUrl } = pipeline.demo.endpoints;
@@ -49,13 +77,23 @@ export const browserSuite = (options: Partial<DemoOptions> = {}): (() => Browser
     site = await startPageServer({ folder: pageDir, config: { apiUrl, webSocketUrl: proxy.url } }, 0);
     const { url: pageUrl } = site;
     const pod = podControl(pipeline.demo.pods[0]!.url);
-    const open: BrowserSuite['open'] = (scenario, visiting) => visit(browser, pageUrl, scenario, visiting);
-    suite = { pipeline, browser, pod, folder, proxy, pageUrl, open };
+    const example = await readFile(EXAMPLE, 'utf8');
+    const opener =
+      (url: string): Open =>
+      (scenario, { size = 64, ...visiting } = {}) =>
+        visit(browser, url, scenario, { script: draftScript(example, size), ...visiting });
+    const [open, openWhole] = [opener(pageUrl), opener(pipeline.demo.endpoints.pageUrl!)];
+    suite = { pipeline, browser, pod, folder, proxy, pageUrl, open, openWhole };
   }, 240_000);
 
   afterEach(async () => {
-    await suite?.pod.release();
     suite?.proxy.restore();
+    await suite?.pod.release();
+    if (suite === undefined) return;
+    // What a test left behind would stand at the hold of the next one, before its own job.
+    await untilIdle(suite.pod);
+    // And it would be in the list of every page, which asks for each of its pictures.
+    await forgetEndedJobs(suite.pipeline.demo);
   });
 
   afterAll(async () => {
@@ -65,12 +103,26 @@ export const browserSuite = (options: Partial<DemoOptions> = {}): (() => Browser
     await suite?.pipeline.stop();
     await rm(folder, { recursive: true, force: true });
   }, 60_000);
+};
 
+/** Started before the first test of the file, stopped after the last; a held pod goes on after each. */
+export const browserSuite = (): (() => BrowserSuite) => {
+  if (!isAwaited) startSuite();
+  isAwaited = true;
   return () => {
     if (suite === undefined) throw new Error('the suite has not started');
     return suite;
   };
 };
+
+const untilIdle = (pod: PodControl): Promise<unknown> =>
+  waitUntil(
+    async () => {
+      const { running, pending } = await pod.queue();
+      return running.length + pending.length === 0;
+    },
+    { what: 'the pod to have nothing left', timeoutMs: WAIT_MS },
+  );
 
 export const visible = (locator: Locator): Promise<void> =>
   locator.waitFor({ state: 'visible', timeout: WAIT_MS });

@@ -146,6 +146,8 @@ export const shownOn = (page: Page): Promise<Shown> => page.evaluate<Shown>('win
 export interface VisitOptions extends BrowserContextOptions {
   /** Errors in the console that are part of the scenario. */
   readonly expectedErrors?: readonly RegExp[];
+  /** Runs in each of its pages before the page's own scripts. */
+  readonly script?: string;
 }
 
 /** Opens the page in a context of its own; rejects when the page wrote an error to its console, or threw one. */
@@ -153,11 +155,12 @@ export const visit = async (
   browser: Browser,
   url: string,
   scenario: (page: Page) => Promise<void>,
-  { expectedErrors = [], ...options }: VisitOptions = {},
+  { expectedErrors = [], script, ...options }: VisitOptions = {},
 ): Promise<void> => {
   // A page that moves is drawn sixty times a second, by the processor: tests of motion ask for it.
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
   context.setDefaultTimeout(TIMEOUT_MS);
+  if (script !== undefined) await context.addInitScript(script);
   const errors: string[] = [];
   try {
     const page = await context.newPage();

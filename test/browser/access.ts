@@ -1,11 +1,11 @@
 /** Everybody gets to use the page: by keyboard, by drag and drop, on a phone, in the dark, with a screen reader. */
-import { beforeAll, describe, expect, test } from '@jest/globals';
-import { readdir, writeFile } from 'node:fs/promises';
+import { describe, expect, test } from '@jest/globals';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { PNG } from 'pngjs';
-import { violationsOn } from './support/browser-axe.ts';
-import { dropFile, hoverFile } from './support/browser-drop.ts';
+import { violationsOn } from '../support/browser-axe.ts';
+import { dropFile, hoverFile } from '../support/browser-drop.ts';
 import {
   browserSuite,
   chosen,
@@ -16,30 +16,11 @@ import {
   showsStep,
   visible,
   WAIT_MS,
-} from './support/browser-suite.ts';
-import { visit, type VisitOptions } from './support/browser.ts';
-import { textToImage } from './support/workflows.ts';
+} from '../support/browser-suite.ts';
+import { textToImage } from '../support/workflows.ts';
 
 const suite = browserSuite();
 const LARGEST_SEED = '18446744073709551615';
-
-/** A picture that a pod made, as it lies on its disk. */
-let picture = '';
-
-beforeAll(async () => {
-  const { api, demo } = suite().pipeline;
-  const payload = JSON.stringify(textToImage({ seed: 77, steps: 2, text: 'a heron' })).replace(
-    '"seed":77',
-    `"seed":${LARGEST_SEED}`,
-  );
-  const { body } = await api.post(`{"workflow_id":"seen","payload":${payload}}`);
-  expect((await api.finished(String(body['id']), WAIT_MS)).status).toBe('completed');
-  const { outputDir } = demo.pods[0]!;
-  picture = path.join(
-    outputDir,
-    (await readdir(outputDir)).find((name) => name.endsWith('.png'))!,
-  );
-}, WAIT_MS);
 
 const fileOf = async (name: string, content: string | Uint8Array): Promise<string> => {
   const file = path.join(suite().folder, name);
@@ -65,14 +46,30 @@ describe('a file that is dragged from the desktop', () => {
     });
   });
 
-  test('and is a picture that ComfyUI made gives its workflow, wherever it is dropped', async () => {
+  test('and is a picture that ComfyUI made gives its workflow, wherever it is dropped, and where it is chosen', async () => {
+    const { api } = suite().pipeline;
+    const payload = JSON.stringify(textToImage({ seed: 77, steps: 2, text: 'a heron' })).replace(
+      '"seed":77',
+      `"seed":${LARGEST_SEED}`,
+    );
+    const { body } = await api.post(`{"workflow_id":"seen","payload":${payload}}`);
+    const { result } = await api.finished(String(body['id']), WAIT_MS);
+    const picture = Buffer.from(await (await fetch(result!.outputs[0]!.src)).arrayBuffer());
+    const file = await fileOf('heron.png', picture);
     await suite().open(async (page) => {
+      const isShown = async (): Promise<void> => {
+        await chosen(page, 'heron (file)');
+        expect(await page.getByTestId('seed').inputValue()).toBe(LARGEST_SEED);
+        expect(await page.getByTestId('prompt').inputValue()).toBe('a heron');
+      };
       await page.getByRole('link', { name: 'Workers' }).click();
       await visible(page.getByRole('heading', { name: 'Workers' }));
-      await dropFile(page, picture);
-      await chosen(page, `${path.basename(picture, '.png')} (file)`);
-      expect(await page.getByTestId('seed').inputValue()).toBe(LARGEST_SEED);
-      expect(await page.getByTestId('prompt').inputValue()).toBe('a heron');
+      await dropFile(page, file);
+      await isShown();
+      await page.getByTestId('workflow').selectOption('upscale_v1');
+      expect(await page.getByTestId('prompt').count()).toBe(0);
+      await page.getByTestId('workflow-file').setInputFiles(file);
+      await isShown();
     });
   });
 
@@ -123,6 +120,17 @@ const tabTo = async (page: Page, target: Locator): Promise<void> => {
   throw new Error(`Tab never reaches ${target.toString()}`);
 };
 
+/** What the form stops at, from the beginning of the content on. */
+const STOPS = ['workflow', 'prompt', 'negative', 'seed', 'checkpoint', 'steps', 'generate'];
+const tabToGenerate = async (page: Page): Promise<void> => {
+  const stops: (string | undefined)[] = [];
+  for (let tab = 0; tab < 40 && stops.at(-1) !== 'generate'; tab += 1) {
+    await page.keyboard.press('Tab');
+    stops.push(await page.evaluate<string | undefined>('document.activeElement?.dataset.testid'));
+  }
+  expect(stops.filter((stop) => stop !== undefined)).toEqual(STOPS);
+};
+
 test('the keyboard alone submits, cancels, opens the job and its picture, and finds its way back', async () => {
   const { pod } = suite();
   await suite().open(async (page) => {
@@ -130,11 +138,15 @@ test('the keyboard alone submits, cancels, opens the job and its picture, and fi
       await tabTo(page, target);
       await page.keyboard.press('Enter');
     };
-    await press(page.getByText('Skip to content'));
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to content');
+    await page.keyboard.press('Enter');
     expect(await isFocused(page.locator('main'))).toBe(true);
     await pod.hold(4);
-    await press(page.getByTestId('generate'));
+    await tabToGenerate(page);
+    await page.keyboard.press('Enter');
     await showsStep(page, 4);
+    await visible(page.getByTestId('current-node'));
     await press(page.getByTestId('cancel'));
     await visible(page.getByRole('heading', { name: 'Cancelled' }));
     await pod.release();
@@ -153,21 +165,6 @@ test('the keyboard alone submits, cancels, opens the job and its picture, and fi
     await page.getByTestId('lightbox').waitFor({ state: 'detached' });
     expect(await isFocused(link)).toBe(true);
     expect(page.context().pages()).toHaveLength(1);
-  });
-});
-
-test('a picture is seen while it is being made, and gives way to the finished one', async () => {
-  await suite().open(async (page) => {
-    await suite().pod.hold(8);
-    await generate(page, '4101');
-    const preview = page.getByTestId('preview');
-    await visible(preview);
-    await page.waitForFunction(`document.querySelector('[data-testid="preview"]').naturalWidth > 0`);
-    expect(await preview.getAttribute('src')).toMatch(/^data:image\/(png|jpeg);base64,/);
-    expect(await pictures(page).count()).toBe(0);
-    await suite().pod.release();
-    await finished(page);
-    expect(await preview.count()).toBe(0);
   });
 });
 
@@ -222,16 +219,16 @@ test('dark and light are as the system says, until a person chooses, and the cho
 const isAccessible = async (page: Page, state: string): Promise<void> => {
   const desk = page.viewportSize()!;
   const found: string[] = [];
-  const look = async (where: string): Promise<void> => {
+  const look = async (where: string, rules: 'every' | 'colours' = 'every'): Promise<void> => {
     // Elsewhere, the header would lie over whatever the window happens to begin with.
     await page.evaluate('scrollTo(0, 0)');
     await settled(page);
-    found.push(...(await violationsOn(page)).map((text) => `${state}, ${where}: ${text}`));
+    found.push(...(await violationsOn(page, rules)).map((text) => `${state}, ${where}: ${text}`));
   };
   await page.emulateMedia({ colorScheme: 'light' });
   await look('light');
   await page.emulateMedia({ colorScheme: 'dark' });
-  await look('dark');
+  await look('dark', 'colours');
   await page.setViewportSize({ width: 360, height: 780 });
   await look('phone');
   const tooWide = await overflow(page);
@@ -240,16 +237,9 @@ const isAccessible = async (page: Page, state: string): Promise<void> => {
   expect(found).toEqual([]);
 };
 
-/** The page that `npm start` serves, which has the events of the bus too. */
-const openWhole = (scenario: (page: Page) => Promise<void>, options: VisitOptions = {}): Promise<void> =>
-  visit(suite().browser, suite().pipeline.demo.endpoints.pageUrl!, scenario, {
-    reducedMotion: 'reduce',
-    ...options,
-  });
-
 describe('nobody is shut out of', () => {
-  test('the form, a running job, a finished one and its page', async () => {
-    await openWhole(async (page) => {
+  test('the form, a running job whose picture is seen while it is made, a finished one and its page', async () => {
+    await suite().openWhole(async (page) => {
       await isAccessible(page, 'create');
       const inputs = page.getByText(/^All inputs of \d+ nodes$/);
       await inputs.click();
@@ -258,10 +248,16 @@ describe('nobody is shut out of', () => {
       await inputs.click();
       await suite().pod.hold(8);
       await generate(page, '4201');
-      await visible(page.getByTestId('preview'));
+      // A picture is seen while it is being made, and gives way to the finished one.
+      const preview = page.getByTestId('preview');
+      await visible(preview);
+      await page.waitForFunction(`document.querySelector('[data-testid="preview"]').naturalWidth > 0`);
+      expect(await preview.getAttribute('src')).toMatch(/^data:image\/(png|jpeg);base64,/);
+      expect(await pictures(page).count()).toBe(0);
       await isAccessible(page, 'running');
       await suite().pod.release();
       await finished(page);
+      expect(await preview.count()).toBe(0);
       await isAccessible(page, 'done');
       await page.getByRole('link', { name: /Timeline and details/ }).click();
       await visible(page.getByTestId('node-bar').filter({ hasText: 'KSampler · node 3' }));
@@ -271,20 +267,26 @@ describe('nobody is shut out of', () => {
     });
   });
 
-  test('a failure, and a form with a field that is wrong', async () => {
+  test('a failure, and a form with a field that is wrong, after which the next Generate works', async () => {
     await suite().pod.failNext('execution_error');
-    await openWhole(async (page) => {
+    await suite().openWhole(async (page) => {
       await generate(page, '4202');
       await visible(page.getByTestId('error'));
       await isAccessible(page, 'failed');
       await page.getByTestId('seed').fill('-1');
       await visible(page.getByText('A whole number from 0'));
       await isAccessible(page, 'wrong field');
+      await page.getByTestId('seed').fill('4203');
+      await page.getByTestId('generate').click();
+      await finished(page);
+      expect(await page.getByTestId('error').count()).toBe(0);
     });
   });
 
   test('the gallery, a picture at full size, the workers and the events', async () => {
-    await openWhole(async (page) => {
+    const { api } = suite().pipeline;
+    await api.finished(await api.submit(textToImage({ steps: 1 })), WAIT_MS);
+    await suite().openWhole(async (page) => {
       await page.getByRole('link', { name: 'Gallery' }).click();
       await visible(page.getByTestId('gallery-picture').first());
       await isAccessible(page, 'gallery');
@@ -296,7 +298,7 @@ describe('nobody is shut out of', () => {
       await visible(page.getByTestId('worker').first());
       await isAccessible(page, 'workers');
       await page.getByRole('link', { name: 'Events' }).click();
-      await suite().pipeline.api.submit(textToImage({ steps: 2 }));
+      await api.submit(textToImage({ steps: 2 }));
       const event = page.locator('[data-testid="event"][data-type="Task Completed"]').first();
       await visible(event);
       await event.locator('summary').click();

@@ -3,19 +3,18 @@ import { describe, expect, test } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
-import { dropFile } from './support/browser-drop.ts';
+import { dropFile } from '../support/browser-drop.ts';
 import {
   browserSuite,
   chosen,
   finished,
   generate,
-  percentage,
   showsStep,
   visible,
   WAIT_MS,
-} from './support/browser-suite.ts';
-import { waitUntil } from './support/wait.ts';
-import { textToImage, type Workflow } from './support/workflows.ts';
+} from '../support/browser-suite.ts';
+import { waitUntil } from '../support/wait.ts';
+import { textToImage, type Workflow } from '../support/workflows.ts';
 
 const suite = browserSuite();
 
@@ -129,28 +128,6 @@ describe('what a job makes', () => {
   });
 });
 
-test('a refresh of a run that stands still shows the same job at the very same percentage', async () => {
-  await suite().open(async (page) => {
-    await suite().pod.hold(9);
-    await generate(page, '5101');
-    await showsStep(page, 9);
-    await suite().pod.untilHeld();
-    await suite().pipeline.demo.aws.idle();
-    const before = await percentage(page);
-    const job = await page.locator('[data-testid="job-row"][data-status="running"]').getAttribute('data-job');
-    await page.reload();
-    await showsStep(page, 9);
-    expect(await percentage(page)).toBe(before);
-    const again = page.locator('[data-testid="job-row"][data-status="running"]');
-    await visible(again);
-    expect(await again.getAttribute('data-job')).toBe(job);
-    expect(await again.getByRole('progressbar').getAttribute('aria-valuenow')).toBe(String(before));
-    // To its end: the hold of a later test would catch it.
-    await suite().pod.release();
-    await finished(page);
-  });
-});
-
 const width = (page: Page, expected: number): Promise<unknown> =>
   page.waitForFunction(`document.querySelector('[data-testid="picture"]')?.naturalWidth === ${expected}`);
 
@@ -161,9 +138,9 @@ const withoutSecondAttempt = (page: Page): Promise<unknown> =>
     return route.continue({ postData: body.replace('{', '{"max_retries":0,') });
   });
 
-/** The job stands at its first step, and will run out of memory when it goes on. */
+/** The job stands at its first step, and will run out of memory at its second. */
 const aboutToRunOut = async (page: Page, seed: string): Promise<string> => {
-  await suite().pod.failNext('oom');
+  await suite().pod.failNext('oom', { afterSteps: 2 });
   await suite().pod.hold(1);
   const job = await generate(page, seed);
   await showsStep(page, 1);
@@ -171,35 +148,37 @@ const aboutToRunOut = async (page: Page, seed: string): Promise<string> => {
 };
 
 const note = (page: Page): Locator => page.getByTestId('other-try');
+/** Large enough to be made smaller twice. */
+const LARGE = { size: 128 };
 
 describe('out of memory', () => {
   test('is tried again smaller by itself, and what is tried is said as it happens', async () => {
     await suite().open(async (page) => {
       await withoutSecondAttempt(page);
       const first = await aboutToRunOut(page, '5201');
-      // The next one waits before its first step, where it can be looked at.
-      await suite().pod.failNext('oom');
-      await suite().pod.hold(4);
+      // Each try stands still before it fails: what is said of it may be looked for as long as that takes.
+      await suite().pod.failNext('oom', { afterSteps: 4 });
+      await suite().pod.hold(3);
+      await showsStep(page, 3);
       await visible(
-        note(page).getByText('Out of memory at 512 × 512: trying again at 384 × 384 (size 2 of 3)'),
+        note(page).getByText('Out of memory at 128 × 128: trying again at 96 × 96 (size 2 of 3)'),
       );
-      await visible(
-        note(page).getByText('Out of memory at 384 × 384: trying again at 288 × 288 (size 3 of 3)'),
-      );
-      await showsStep(page, 4);
+      await suite().pod.hold(6);
+      await showsStep(page, 6);
+      await visible(note(page).getByText('Out of memory at 96 × 96: trying again at 72 × 72 (size 3 of 3)'));
       const tries = page.getByTestId('retries').getByRole('listitem');
       expect(await tries.count()).toBe(2);
       await suite().pod.release();
       // A picture comes as soon as it is stored, which may be before the end.
       await finished(page);
-      await width(page, 288);
+      await width(page, 72);
       expect(await note(page).count()).toBe(0);
       const rows = page.getByTestId('job-row');
       await visible(page.locator(`[data-job="${first}"][data-status="failed"]`));
       // Called what the first one was called: they are one wish of one person.
       const titles = await rows.locator('.job-title a').allTextContents();
       expect(new Set(titles.slice(0, 3)).size).toBe(1);
-    });
+    }, LARGE);
   });
 
   test('is tried again after a refresh, too, whose page never saw what was submitted', async () => {
@@ -209,9 +188,9 @@ describe('out of memory', () => {
       await page.reload();
       await showsStep(page, 1);
       await suite().pod.release();
-      await width(page, 384);
-      await visible(page.getByTestId('retries').getByText('Tried again with 384 × 384'));
-    });
+      await width(page, 96);
+      await visible(page.getByTestId('retries').getByText('Tried again with 96 × 96'));
+    }, LARGE);
   });
 
   test('of a job that another one took the place of is tried again in the list', async () => {
@@ -230,11 +209,11 @@ describe('out of memory', () => {
       };
       const smaller = await waitUntil(third, { what: 'the smaller job', timeoutMs: WAIT_MS });
       await visible(page.locator(`[data-job="${smaller}"]`).and(done));
-      expect((await suite().pod.workflowOf(await promptOf(smaller)))['5']?.inputs['width']).toBe(384);
-    });
+      expect((await suite().pod.workflowOf(await promptOf(smaller)))['5']?.inputs['width']).toBe(96);
+    }, LARGE);
   });
 
-  test('is left as it is where a person switched that off, and stays off after a refresh', async () => {
+  test('is left as it is where a person switched that off, after a refresh, too, until it is asked for', async () => {
     await suite().open(async (page) => {
       await withoutSecondAttempt(page);
       await page.getByLabel(/runs out of memory, try again smaller/).uncheck();
@@ -243,9 +222,12 @@ describe('out of memory', () => {
       await aboutToRunOut(page, '5205');
       await suite().pod.release();
       await visible(page.getByRole('heading', { name: 'Failed' }));
-      await visible(page.getByRole('button', { name: 'Generate it smaller' }));
+      await visible(page.getByTestId('error').getByText(/ran out of memory/));
       expect(await page.getByTestId('retries').count()).toBe(0);
-    });
+      await page.getByRole('button', { name: 'Generate it smaller' }).click();
+      await finished(page);
+      await width(page, 96);
+    }, LARGE);
   });
 });
 

@@ -3,9 +3,9 @@ import { describe, expect, test } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
-import type { Watcher } from './support/pipeline.ts';
-import { dropFile } from './support/browser-drop.ts';
-import { catchingUp, type LinkedJob, type ProxiedLink } from './support/browser-proxy.ts';
+import type { Watcher } from '../support/pipeline.ts';
+import { dropFile } from '../support/browser-drop.ts';
+import { catchingUp, type LinkedJob, type ProxiedLink } from '../support/browser-proxy.ts';
 import {
   browserSuite,
   chosen,
@@ -16,10 +16,10 @@ import {
   showsStep,
   visible,
   WAIT_MS,
-} from './support/browser-suite.ts';
-import { shownOn } from './support/browser.ts';
-import { waitUntil } from './support/wait.ts';
-import { textToImage, type Workflow } from './support/workflows.ts';
+} from '../support/browser-suite.ts';
+import { shownOn } from '../support/browser.ts';
+import { waitUntil } from '../support/wait.ts';
+import { textToImage, type Workflow } from '../support/workflows.ts';
 
 const suite = browserSuite();
 
@@ -212,7 +212,11 @@ describe('a job', () => {
     await suite().open(async (page) => {
       const job = await failing(page, 'execution_error', '3203');
       const error = page.getByTestId('error');
-      await visible(error.getByText('K-Sampler (KSampler, node 3)'));
+      await visible(error);
+      expect(await error.locator('strong').textContent()).toBe('K-Sampler (KSampler, node 3)');
+      expect((await error.locator('span').first().textContent())!.length).toBeGreaterThan(10);
+      await visible(error.getByText('Check the inputs of this node, then generate again.'));
+      expect(await page.getByTestId('picture').count()).toBe(0);
       await visible(row(page, job).getByText(/Check the inputs of this node, then generate again/));
       // Whoever comes when it is over is told as much as whoever watched.
       const later = await page.context().newPage();
@@ -230,23 +234,6 @@ describe('a job', () => {
       expect(await api.get(next)).toMatchObject({ status: 'completed', retry_of: job });
       expect((await api.get(job)).status).toBe('failed');
       await visible(page.locator(`[data-job="${job}"][data-status="failed"]`));
-    });
-  });
-
-  test('that runs out of memory says so, and runs smaller when it is asked to', async () => {
-    await suite().open(async (page) => {
-      await page.getByLabel(/runs out of memory, try again smaller/).uncheck();
-      // Otherwise the pipeline tries again by itself first.
-      await page.route('**/api/v1/tasks', (route) => {
-        const body = route.request().postData() ?? '';
-        return route.continue({ postData: body.replace('{', '{"max_retries":0,') });
-      });
-      await failing(page, 'oom', '3204');
-      await visible(page.getByTestId('error').getByText(/ran out of memory/));
-      await page.getByRole('button', { name: 'Generate it smaller' }).click();
-      await finished(page);
-      const width = `document.querySelector('[data-testid="picture"]')?.naturalWidth`;
-      await page.waitForFunction(`${width} === 384`);
     });
   });
 });
