@@ -5,51 +5,33 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { StepGate } from '../demo/comfyui/test-support/recording-player.ts';
-import { startSimulatedComfyUi, type SimulatedComfyUi } from '../demo/comfyui/simulated-comfyui.ts';
-import type { RunFailure } from '../demo/comfyui/failure-plan.ts';
-import type { JobPush, Task } from '../shared-types/index.ts';
-import { readRecording, type RecordingName } from './fakes/recording.ts';
-import { startReplayComfyUi, type ReplayComfyUi } from './fakes/replay-comfyui.ts';
-import { readLogs, troublesIn } from './support/logs.ts';
-import { startPipeline, type Pipeline } from './support/pipeline.ts';
-import { waitUntil } from './support/wait.ts';
+import type { RunFailure } from '../../demo/comfyui/failure-plan.ts';
+import type { JobPush, Task } from '../../shared-types/index.ts';
+import { readRecording, type RecordingName } from '../fakes/recording.ts';
+import { startReplayComfyUi, type ReplayComfyUi } from '../fakes/replay-comfyui.ts';
+import { readLogs, troublesIn } from '../support/logs.ts';
+import { startPipeline, type Pipeline } from '../support/pipeline.ts';
+import { GATED_MS, ownComfyUi, START_MS, WAIT_MS } from './stack.ts';
+import { waitUntil } from '../support/wait.ts';
 
 /** A second of the recordings takes 20 ms. */
 const PACE = 0.02;
-/** Nodes that sleep for this long or longer wait for the test. */
-const GATED_MS = 1_000_000;
-/** Generous: they are only waited out by a test that fails. */
-const [START_MS, WAIT_MS] = [240_000, 60_000];
 /** The sampler has taken its first step, and nothing is decided yet. */
 const isMidRun = (frame: string): boolean => /"type": ?"progress".*"value": ?1,/.test(frame);
 
-const gate = new StepGate();
-let simulated: SimulatedComfyUi;
+const own = ownComfyUi();
 let replayed: ReplayComfyUi;
-let ofSimulated: Pipeline;
 let ofReplay: Pipeline;
 
 beforeAll(async () => {
-  simulated = await startSimulatedComfyUi({
-    stepDelayMs: 60,
-    sleep: (ms, signal) =>
-      ms >= GATED_MS ? gate.sleep(ms, signal) : sleep(ms, undefined, { signal }).catch(() => undefined),
-  });
-  await writeFile(path.join(simulated.inputDir, 'broken.png'), 'this is no picture');
+  await writeFile(path.join(own().comfyUi.inputDir, 'broken.png'), 'this is no picture');
   replayed = await startReplayComfyUi('text-to-image', { pace: PACE, pauseBefore: isMidRun });
-  [ofReplay, ofSimulated] = await Promise.all([
-    startPipeline({ comfyUiUrls: [replayed.url] }),
-    startPipeline({ comfyUiUrls: [simulated.url] }),
-  ]);
+  ofReplay = await startPipeline({ comfyUiUrls: [replayed.url] });
 }, START_MS);
 afterAll(async () => {
-  gate.releaseAll();
-  simulated?.release();
   replayed?.resume();
-  await Promise.all([ofReplay?.stop(), ofSimulated?.stop()]);
-  await Promise.all([replayed?.close(), simulated?.close()]);
+  await ofReplay?.stop();
+  await replayed?.close();
 }, WAIT_MS);
 
 interface Case {
@@ -127,19 +109,20 @@ const blockQueue = async ({ name, cached = [] }: Case): Promise<void> => {
     shown: { class_type: 'PreviewAny', inputs: { source: ['sleeper', 0] } },
   };
   const body = JSON.stringify({ prompt, client_id: 'somebody-else' });
-  const { status } = await fetch(`${simulated.url}/prompt`, { method: 'POST', body });
+  const { status } = await fetch(`${own().comfyUi.url}/prompt`, { method: 'POST', body });
   expect(status).toBe(200);
-  await waitUntil(() => gate.pending > 0, { what: 'the sleeping prompt', timeoutMs: WAIT_MS });
+  await waitUntil(() => own().gate.pending > 0, { what: 'the sleeping prompt', timeoutMs: WAIT_MS });
 };
 
 const fromSimulation = async (each: Case): Promise<Told> => {
+  const { comfyUi, pipeline, gate } = own();
   await blockQueue(each);
   if (each.failure !== undefined) {
     const [kind, afterSteps] = each.failure;
-    simulated.failNext(kind, { afterSteps });
+    comfyUi.failNext(kind, { afterSteps });
   }
-  simulated.hold(0);
-  return follow(ofSimulated, each.name, { start: () => gate.releaseAll(), goOn: () => simulated.release() });
+  comfyUi.hold(0);
+  return follow(pipeline, each.name, { start: () => gate.releaseAll(), goOn: () => comfyUi.release() });
 };
 
 const outputsOf = ({ result }: Task): string[] =>
@@ -284,7 +267,7 @@ test.each(cases)(
 );
 
 test('no function had anything to warn of, and the monitors warned of what happened only', async () => {
-  for (const pipeline of [ofReplay, ofSimulated]) {
+  for (const pipeline of [ofReplay, own().pipeline]) {
     const { functions, monitors } = await readLogs(pipeline);
     expect(functions.length).toBeGreaterThan(cases.length);
     expect(troublesIn(functions)).toEqual([]);
