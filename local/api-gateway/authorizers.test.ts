@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import type { CryptoKey, JSONWebKeySet, JWTPayload } from 'jose';
 import { createServer } from 'node:http';
@@ -27,6 +27,12 @@ async function signer(kid: string, algorithm = 'RS256'): Promise<Signer> {
   const { privateKey, publicKey } = await generateKeyPair(algorithm);
   return { key: privateKey, keys: { keys: [{ ...(await exportJWK(publicKey)), kid, alg: algorithm }] } };
 }
+
+/** A key pair takes a good part of a second to make, and no test changes it. */
+let own: Signer;
+beforeAll(async () => {
+  own = await signer('k1');
+});
 
 const good = { iss: issuer, aud: 'app', exp: nowSeconds + 60, iat: nowSeconds - 1, sub: 'ann' };
 
@@ -65,7 +71,7 @@ const authorizerOf = (name: string): unknown => {
 
 describe('a JWT authorizer', () => {
   test('passes a good token and hands its claims on as text', async () => {
-    const key = await signer('k1');
+    const key = own;
     const get = await openJwt(async () => key.keys);
     const claims = { ...good, groups: ['a', 'b'], admin: true, address: { city: 'x' } };
     expect((await get(`Bearer ${await sign(key, claims)}`)).status).toBe(200);
@@ -99,7 +105,7 @@ describe('a JWT authorizer', () => {
     ['an unknown key', good, { kid: 'k9' }],
     ['no key id', good, { kid: undefined }],
   ])('refuses %s with 401', async (_name, claims, header) => {
-    const key = await signer('k1');
+    const key = own;
     const get = await openJwt(async () => key.keys);
     const token = claims && (await sign(key, claims, header as { kid?: string }));
     const response = await get(token === undefined ? undefined : `Bearer ${token}`);
@@ -109,7 +115,7 @@ describe('a JWT authorizer', () => {
   });
 
   test('refuses unsigned, tampered, foreign and malformed tokens', async () => {
-    const key = await signer('k1');
+    const key = own;
     const get = await openJwt(async () => key.keys);
     const [head, , signature] = (await sign(key)).split('.');
     const forged = Buffer.from(JSON.stringify({ ...good, sub: 'root' })).toString('base64url');
@@ -128,14 +134,14 @@ describe('a JWT authorizer', () => {
   });
 
   test('takes client_id for a token without audience', async () => {
-    const key = await signer('k1');
+    const key = own;
     const get = await openJwt(async () => key.keys);
     const claims = { iss: issuer, client_id: 'other', exp: nowSeconds + 60 };
     expect((await get(`Bearer ${await sign(key, claims)}`)).status).toBe(200);
   });
 
   test('asks for one of the scopes of the route', async () => {
-    const key = await signer('k1');
+    const key = own;
     const get = await openJwt(async () => key.keys, ['write', 'admin']);
     const response = await get(`Bearer ${await sign(key, { ...good, scope: 'read' })}`);
     expect([response.status, await response.text()]).toEqual([403, '{"message":"Forbidden"}']);
@@ -145,7 +151,7 @@ describe('a JWT authorizer', () => {
   });
 
   test('keeps the keys, and an unreachable issuer is 401 and asked again', async () => {
-    const key = await signer('k1');
+    const key = own;
     let asked = 0;
     let isUp = false;
     const get = await openJwt(async () => {
@@ -160,7 +166,7 @@ describe('a JWT authorizer', () => {
   });
 
   test('finds the keys through OpenID discovery', async () => {
-    const key = await signer('k1');
+    const key = own;
     issuerServer = createServer((request, response) => {
       const keysAt = `http://${request.headers.host}/keys`;
       const isDiscovery = request.url === '/.well-known/openid-configuration';

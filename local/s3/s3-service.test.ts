@@ -102,6 +102,7 @@ const put = (
 ) => client.send(new PutObjectCommand({ Bucket, Key, Body, ...more }));
 const get = (Key: string) => client.send(new GetObjectCommand({ Bucket, Key }));
 const bytes = async (Key: string) => Buffer.from(await (await get(Key)).Body!.transformToByteArray());
+/** Contents are compared by it: `toEqual` takes a second for what a hash takes a millisecond. */
 const md5 = (data: Buffer) => createHash('md5').update(data).digest('hex');
 const keys = async () =>
   (await client.send(new ListObjectsV2Command({ Bucket }))).Contents?.map((one) => one.Key) ?? [];
@@ -118,7 +119,7 @@ test('an object comes back byte for byte with its metadata, also after a restart
   expect(answer.ETag).toBe(`"${md5(data)}"`);
   await stop();
   await start();
-  expect(await bytes('a/b.png')).toEqual(data);
+  expect(md5(await bytes('a/b.png'))).toBe(md5(data));
   expect(await client.send(new HeadObjectCommand({ Bucket, Key: 'a/b.png' }))).toMatchObject({
     ContentLength: data.length,
     ContentType: 'image/png',
@@ -133,7 +134,7 @@ test('a stream of unknown hash is stored without its framing', async () => {
   const data = randomBytes(200_000);
   const Body = Readable.from([data.subarray(0, 70_001), data.subarray(70_001)]);
   await put('stream', Body, { ContentLength: data.length });
-  expect(await bytes('stream')).toEqual(data);
+  expect(md5(await bytes('stream'))).toBe(md5(data));
   await put('empty', Readable.from([]), { ContentLength: 0 });
   expect((await bytes('empty')).length).toBe(0);
 });
@@ -151,7 +152,7 @@ test.each(['CRC32', 'CRC32C', 'SHA1', 'SHA256', 'CRC64NVME'] as ChecksumAlgorith
       expect(ChecksumAlgorithm).toBe('CRC64NVME');
       expect(String(error)).toMatch(/crc64|CRT/i);
     }
-    if (computed) expect(await bytes('sum')).toEqual(data);
+    if (computed) expect(md5(await bytes('sum'))).toBe(md5(data));
   },
 );
 
@@ -175,15 +176,15 @@ test.each([
   expect((await send(value)).status).toBe(200);
 });
 
-test('twenty megabytes go up in parts', async () => {
-  const data = randomBytes(20 * 1024 * 1024);
+test('eleven megabytes go up in parts', async () => {
+  const data = randomBytes(11 * 1024 * 1024);
   const upload = new Upload({
     client,
     params: { Bucket, Key: 'big', Body: Readable.from(data), ContentType: 'video/mp4' },
-    partSize: 6 * 1024 * 1024,
+    partSize: 5 * 1024 * 1024,
   });
   const done = await upload.done();
-  expect(done.ETag).toMatch(/^"[0-9a-f]{32}-4"$/);
+  expect(done.ETag).toMatch(/^"[0-9a-f]{32}-3"$/);
   expect(md5(await bytes('big'))).toBe(md5(data));
   expect((await get('big')).ContentType).toBe('video/mp4');
   expect(readdirSync(join(dataDir, Bucket))).toHaveLength(2);
