@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import dynalite from 'dynalite';
 import * as z from 'zod';
 import type {
@@ -58,7 +59,7 @@ export class DynamoDbService implements AwsService {
       return;
     }
     const server = await this.#start();
-    const answered = finished(response).catch(() => undefined);
+    const answered = finished(response).catch(() => untilEnded(response));
     server.emit('request', bufferedRequest(request, body), response);
     await this.#track(answered);
   }
@@ -142,6 +143,11 @@ export class DynamoDbService implements AwsService {
     this.#server ??= openDynalite(this.#options);
     return this.#server;
   }
+}
+
+/** The caller is gone, yet dynalite works on its store until it has answered, if into nowhere. */
+async function untilEnded(response: ServerResponse): Promise<void> {
+  while (!response.writableEnded) await delay(5);
 }
 
 /** dynalite only closes its store if it listened, so it does, on a port that nobody is told. */
