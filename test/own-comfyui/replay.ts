@@ -2,16 +2,17 @@
  * What a real ComfyUI sent, through the whole pipeline: each recording once from its frames, and once by the simulated
  * ComfyUI that runs the recorded workflow. Both must end in the same job, told in the same way.
  */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { RunFailure } from '../../demo/comfyui/failure-plan.ts';
+import type { Child } from '../../demo/child-processes.ts';
+import { startMonitorProcess } from '../../demo/workers.ts';
 import type { JobPush, Task } from '../../shared-types/index.ts';
 import { readRecording, type RecordingName } from '../fakes/recording.ts';
 import { startReplayComfyUi, type ReplayComfyUi } from '../fakes/replay-comfyui.ts';
 import { readLogs, troublesIn } from '../support/logs.ts';
-import { startPipeline, type Pipeline } from '../support/pipeline.ts';
-import { GATED_MS, ownComfyUi, START_MS, WAIT_MS } from './stack.ts';
+import { cases, type Case, type Ending } from './cases.ts';
+import { GATED_MS, MONITOR_ENV, ownComfyUi, START_MS, WAIT_MS } from './stack.ts';
 import { waitUntil } from '../support/wait.ts';
 
 /** A second of the recordings takes 20 ms. */
@@ -20,37 +21,27 @@ const PACE = 0.02;
 const isMidRun = (frame: string): boolean => /"type": ?"progress".*"value": ?1,/.test(frame);
 
 const own = ownComfyUi();
+const RECORDED = 'recorded';
 let replayed: ReplayComfyUi;
-let ofReplay: Pipeline;
+let monitorOfReplay: Child;
 
-beforeAll(async () => {
-  await writeFile(path.join(own().comfyUi.inputDir, 'broken.png'), 'this is no picture');
+/** New jobs go to the one of the two workers that is in service. */
+const put = async (workerId: string, action: 'drain' | 'resume'): Promise<void> => {
+  const { apiUrl } = own().pipeline.demo.endpoints;
+  const { status } = await fetch(`${apiUrl}/api/v1/workers/${workerId}/${action}`, { method: 'POST' });
+  expect(status).toBe(200);
+};
+
+const startRecorded = async (): Promise<void> => {
   replayed = await startReplayComfyUi('text-to-image', { pace: PACE, pauseBefore: isMidRun });
-  ofReplay = await startPipeline({ comfyUiUrls: [replayed.url] });
-}, START_MS);
-afterAll(async () => {
-  replayed?.resume();
-  await ofReplay?.stop();
-  await replayed?.close();
-}, WAIT_MS);
-
-interface Case {
-  readonly name: RecordingName;
-  /** What the simulated ComfyUI must suffer for it, after so many steps. */
-  readonly failure?: readonly [kind: RunFailure, afterSteps: number];
-  /** Nodes of the workflow whose results are cached already. */
-  readonly cached?: readonly string[];
-  readonly ends: Ending;
-}
-
-interface Ending {
-  readonly status: 'completed' | 'failed';
-  /** Node, key, index, kind and media type of each output. */
-  readonly outputs: readonly string[];
-  /** Reason, and id, name and class of the node that failed. */
-  readonly failure?: readonly (string | undefined)[];
-  readonly error?: RegExp;
-}
+  const { endpoints, aws, monitors } = own().pipeline.demo;
+  const { awsEndpointUrl: endpoint, awsRegion: region, eventBusName } = endpoints;
+  const logDir = path.dirname(monitors[0]!.logFile);
+  const dirs = { logDir, stateDir: path.join(logDir, 'monitors') };
+  const access = { endpoint, region, eventBusName };
+  monitorOfReplay = await startMonitorProcess(RECORDED, replayed.url, access, dirs, MONITOR_ENV);
+  await aws.idle();
+};
 
 interface Told {
   readonly task: Task;
@@ -68,7 +59,8 @@ interface Controls {
  * Submits while ComfyUI holds its queue back, so that the watcher hears of the job from its dispatch on; and lets the
  * run go on from its middle only when that was told, so that it is never over before.
  */
-const follow = async (pipeline: Pipeline, name: RecordingName, controls: Controls): Promise<Told> => {
+const follow = async (name: RecordingName, controls: Controls): Promise<Told> => {
+  const { pipeline } = own();
   const workflow = readRecording(name).prompts[0]!.workflow;
   const watcher = await pipeline.watch();
   const id = await pipeline.api.submit(workflow, { max_retries: 0 });
@@ -78,8 +70,8 @@ const follow = async (pipeline: Pipeline, name: RecordingName, controls: Control
   for (const told of isMomentary(name) ? [] : ['job_started', 'job_progress'])
     await watcher.until(id, ({ type }) => type === told, WAIT_MS);
   await controls.goOn();
-  const task = await pipeline.api.finished(id, WAIT_MS);
   await watcher.until(id, ({ type }) => type === 'job_completed' || type === 'job_failed', WAIT_MS);
+  const task = await pipeline.api.finished(id, WAIT_MS);
   await pipeline.demo.aws.idle();
   await watcher.close();
   return { task, pushes: watcher.of(id).toSorted((a, b) => a.sequence - b.sequence) };
@@ -93,7 +85,7 @@ const fromRecording = ({ name }: Case): Promise<Told> => {
     await waitUntil(() => replayed.isPaused(), { what: 'the middle of the recording', timeoutMs: WAIT_MS });
     replayed.resume();
   };
-  return follow(ofReplay, name, { start: () => replayed.release(), goOn });
+  return follow(name, { start: () => replayed.release(), goOn });
 };
 
 let blockers = 0;
@@ -115,14 +107,14 @@ const blockQueue = async ({ name, cached = [] }: Case): Promise<void> => {
 };
 
 const fromSimulation = async (each: Case): Promise<Told> => {
-  const { comfyUi, pipeline, gate } = own();
+  const { comfyUi, gate } = own();
   await blockQueue(each);
   if (each.failure !== undefined) {
     const [kind, afterSteps] = each.failure;
     comfyUi.failNext(kind, { afterSteps });
   }
   comfyUi.hold(0);
-  return follow(pipeline, each.name, { start: () => gate.releaseAll(), goOn: () => comfyUi.release() });
+  return follow(each.name, { start: () => gate.releaseAll(), goOn: () => comfyUi.release() });
 };
 
 const outputsOf = ({ result }: Task): string[] =>
@@ -191,89 +183,69 @@ const expectOrderly = ({ pushes }: Told): void => {
   expect(percentages).toEqual(percentages.toSorted((a, b) => a - b));
 };
 
-const PICTURE = '9 images 0 image image/png';
-const COMPLETED: Ending = { status: 'completed', outputs: [PICTURE] };
-const cases: readonly Case[] = [
-  { name: 'text-to-image', ends: COMPLETED },
-  { name: 'cached-rerun', cached: ['3', '4', '5', '6', '7', '8', '9'], ends: COMPLETED },
-  {
-    name: 'batch-and-temp-preview',
-    ends: { status: 'completed', outputs: [PICTURE, '9 images 1 image image/png'] },
-  },
-  { name: 'model-free-fast', ends: { status: 'completed', outputs: ['3 images 0 image image/png'] } },
-  {
-    name: 'execution-error',
-    ends: {
-      status: 'failed',
-      outputs: [],
-      failure: ['nodeError', '1', 'Load Image', 'LoadImage'],
-      error: /^Load Image: cannot identify image file '\/comfyui\/input\/broken\.png'$/,
-    },
-  },
-  {
-    name: 'out-of-memory',
-    cached: ['3', '4'],
-    ends: {
-      status: 'failed',
-      outputs: [],
-      failure: ['outOfMemory', '1', 'Probe Err', 'ProbeErr'],
-      error: /^Probe Err: CUDA out of memory/,
-    },
-  },
-  {
-    name: 'animated-and-audio-and-text-outputs',
-    ends: {
-      status: 'completed',
-      outputs: [
-        '2 images 0 animated image/webp',
-        '3 images 0 animated image/apng',
-        '5 images 0 video video/mp4',
-        '6 images 0 video video/webm',
-        '7 text 0 text text/plain; charset=utf-8',
-      ],
-    },
-  },
-  {
-    name: 'interrupted',
-    failure: ['interrupt', 2],
-    ends: {
-      status: 'failed',
-      outputs: [],
-      failure: ['interrupted', undefined, undefined, undefined],
-      error: /^the prompt was interrupted on its worker$/,
-    },
-  },
-  { name: 'bare-nan-in-frames', ends: { status: 'completed', outputs: [] } },
-  { name: 'reconnect-mid-run', failure: ['drop-socket', 2], ends: COMPLETED },
-  { name: 'socket-lost-until-end', failure: ['drop-socket', 1], ends: COMPLETED },
-];
+const expectEnd = (told: Told, { ends }: Case): void => {
+  expectOrderly(told);
+  expect(stateOf(told)).toEqual(stateAt(ends));
+  expect(told.task.error).toMatch(ends.error ?? /^$/);
+};
 
-test.each(cases)(
-  '$name ends the same, recorded and simulated',
-  async (each) => {
-    const [recorded, simulation] = await Promise.all([fromRecording(each), fromSimulation(each)]);
-    for (const told of [recorded, simulation]) {
-      expectOrderly(told);
-      expect(stateOf(told)).toEqual(stateAt(each.ends));
-      expect(told.task.error).toMatch(each.ends.error ?? /^$/);
-    }
-    expect(toldTypes(recorded, each)).toEqual(toldTypes(simulation, each));
-    if (!isMomentary(each.name)) {
+/** In their order; the recorded server made previews of 38 KB, which are told of once and left out. */
+const expectTroubles = (monitorLines: readonly string[]): void => {
+  const [failed, disconnected] = ['monitor.jobFailed', 'monitor.disconnected'];
+  const told = troublesIn(monitorLines).filter((code) => code !== 'monitor.previewTooLarge');
+  expect(told).toEqual([failed, failed, disconnected, disconnected]);
+};
+
+/** How each recording was told, for what simulates it. */
+const recordings = new Map<RecordingName, Told>();
+
+describe('what a real ComfyUI sent', () => {
+  beforeAll(async () => {
+    await startRecorded();
+    await put('comfyui-1', 'drain');
+  }, START_MS);
+  afterAll(async () => {
+    replayed?.resume();
+    await monitorOfReplay?.stop();
+    await replayed?.close();
+    await put('comfyui-1', 'resume');
+  }, WAIT_MS);
+
+  test.each(cases)(
+    '$name ends as it did',
+    async (each) => {
+      const recorded = await fromRecording(each);
+      recordings.set(each.name, recorded);
+      expectEnd(recorded, each);
+      if (isMomentary(each.name)) return;
       const last = `job_${each.ends.status}`;
       expect(toldTypes(recorded, each)).toEqual(['job_snapshot', 'job_started', 'job_progress', last]);
-    }
-  },
-  4 * WAIT_MS,
-);
+    },
+    4 * WAIT_MS,
+  );
 
-test('no function had anything to warn of, and the monitors warned of what happened only', async () => {
-  for (const pipeline of [ofReplay, own().pipeline]) {
-    const { functions, monitors } = await readLogs(pipeline);
-    expect(functions.length).toBeGreaterThan(cases.length);
+  test('its monitor warned of what happened only', async () => {
+    expectTroubles((await readFile(monitorOfReplay.logFile, 'utf8')).split('\n'));
+  });
+});
+
+describe('what the simulated ComfyUI sends', () => {
+  beforeAll(() => writeFile(path.join(own().comfyUi.inputDir, 'broken.png'), 'this is no picture'));
+
+  test.each(cases)(
+    '$name ends, and is told, as the recording is',
+    async (each) => {
+      const simulation = await fromSimulation(each);
+      expectEnd(simulation, each);
+      expect(toldTypes(simulation, each)).toEqual(toldTypes(recordings.get(each.name)!, each));
+    },
+    4 * WAIT_MS,
+  );
+
+  test('no function had anything to warn of, and its monitor warned of what happened only', async () => {
+    const { functions, monitors } = await readLogs(own().pipeline);
+    expect(functions.length).toBeGreaterThan(2 * cases.length);
     expect(troublesIn(functions)).toEqual([]);
-    const [failed, disconnected] = ['monitor.jobFailed', 'monitor.disconnected'];
-    // The recorded server made previews of 38 KB, which are told of once and left out.
-    const told = troublesIn(monitors).filter((code) => code !== 'monitor.previewTooLarge');
-    expect(told).toEqual([failed, failed, disconnected, disconnected]);
-  }
+    expectTroubles(monitors);
+  });
 });

@@ -10,6 +10,9 @@ export const GATED_MS = 1_000_000;
 /** Generous: they are only waited out by a test that fails. */
 export const [START_MS, WAIT_MS] = [240_000, 60_000];
 
+/** Of every monitor of these tests. */
+export const MONITOR_ENV = { MONITOR_PROGRESS_INTERVAL_MS: '100' };
+
 export interface OwnComfyUi {
   readonly comfyUi: SimulatedComfyUi;
   readonly pipeline: Pipeline;
@@ -40,7 +43,7 @@ const start = (): void => {
           ? gate.sleep(ms, signal)
           : sleep(ms, undefined, { signal }).catch(() => undefined),
     });
-    const pipeline = await startPipeline({ comfyUiUrls: [comfyUi.url] });
+    const pipeline = await startPipeline({ comfyUiUrls: [comfyUi.url], monitorEnv: MONITOR_ENV });
     const hold = (): void => {
       held = true;
     };

@@ -146,6 +146,7 @@ describe('a ComfyUI of the user', () => {
 
     const retrying = await watcher.until(id, ({ type }) => type === 'job_retrying', WAIT_MS);
     expect(retrying).toMatchObject({ reason: 'comfyRestarted', attempt: 1, nextAttempt: 2 });
+    await watcher.until(id, ({ type }) => type === 'job_completed', WAIT_MS);
     const task = await own().pipeline.api.finished(id, WAIT_MS);
     expect(task).toMatchObject({ status: 'completed', retry_count: 1, attempt: 2, error: '' });
     expect(task.result?.outputs).toHaveLength(1);
