@@ -10,7 +10,7 @@ import { applyProgressNode, cacheNodes, finishNode, startNode, stepNode } from '
 import { LIMITS } from './monitor-state.ts';
 import type { BinaryFrame } from './monitor-input.ts';
 import { onlyRunningPrompt } from './own-jobs.ts';
-import { addJob, draftJob, wantHistory, wantQueue, type Turn } from './turn.ts';
+import { addJob, draftJob, noteUnseenEnd, wantHistory, wantQueue, type Turn } from './turn.ts';
 
 /** Frames that ComfyUI sends only to the client whose prompt it is; the others are broadcast in some cases. */
 const PERSONAL = new Set([
@@ -95,7 +95,7 @@ const onStatus = (turn: Turn, remaining: number): void => {
   const { state } = turn;
   const before = state.queueRemaining;
   const isFirst = state.canary.status === undefined;
-  if (isFirst && before !== null && remaining < before) state.endedUnseenAt = turn.now;
+  if (isFirst) noteUnseenEnd(turn, remaining);
   state.queueRemaining = remaining;
   state.canary = { status: remaining, mismatchSince: undefined, deaf: false };
   if (remaining > 0 && remaining !== before) wantQueue(turn, LIMITS.statusQueueSpacingMs);

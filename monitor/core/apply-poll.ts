@@ -15,6 +15,7 @@ import {
   draftJob,
   dropJob,
   forgiveSilence,
+  noteUnseenEnd,
   rememberForeign,
   wantHistory,
   type Turn,
@@ -107,6 +108,8 @@ const onQueue = (turn: Turn, queue: Queue, askedAt: number): void => {
  */
 const onLength = (turn: Turn, remaining: number): void => {
   const { canary, connection } = turn.state;
+  // An answer may come before the greeting, which would then find nothing missing any more.
+  if (canary.status === undefined) noteUnseenEnd(turn, remaining);
   turn.state.queueRemaining = remaining;
   if (connection.kind !== 'open' || canary.deaf) return;
   if (canary.status === undefined) {

@@ -299,6 +299,15 @@ describe('the end of a job', () => {
         m.status(0);
       },
     ],
+    [
+      'the queue was shorter before the new connection was greeted',
+      (m) => {
+        m.feed({ kind: 'socketClosed' });
+        m.feed({ kind: 'socketOpened' });
+        m.queue('gone');
+        m.status(0);
+      },
+    ],
   ])('is comfyRestarted when it is gone and %s', (_name, restart) => {
     const m = started();
     m.status(1);

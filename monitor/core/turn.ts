@@ -103,3 +103,9 @@ export const forgiveSilence = (turn: Turn): void => {
     if (job !== undefined) job.frameAt = turn.now;
   }
 };
+
+/** Fewer prompts than were known of when the socket was last heard: at least one ended meanwhile. */
+export const noteUnseenEnd = (turn: Turn, remaining: number): void => {
+  const before = turn.state.queueRemaining;
+  if (before !== null && remaining < before) turn.state.endedUnseenAt = turn.now;
+};
