@@ -156,14 +156,14 @@ const isTerminal = (type: JobPush['type']): boolean =>
 
 /**
  * What was told, in order, repetitions left out. Pushes of one job travel side by side, so the first progress may
- * overtake the start; in a momentary run it is luck whether progress is told at all, or a failure overtakes the start.
+ * overtake the start; in a momentary run it is luck whether progress is told at all, or an end with nothing to store overtakes the start.
  */
 const toldTypes = ({ pushes }: Told, { name, ends }: Case): string[] => {
   // How many transitions one message holds is a matter of speed.
   const types = pushes.map(({ type }) => type).filter((type) => type !== 'job_nodes');
   const rest = types.slice(types.findIndex((type) => type !== 'job_snapshot'));
   const isSure = (type: JobPush['type']): boolean => !isMomentary(name) || isTerminal(type);
-  const startIsSure = !isMomentary(name) || ends.status === 'completed';
+  const startIsSure = !isMomentary(name) || ends.outputs.length > 0;
   const told = [
     'job_snapshot',
     ...rest.filter((type) => type === 'job_started' && startIsSure),
