@@ -169,8 +169,14 @@ const expectCompleted = async (world: World): Promise<void> => {
 
 describe('an attempt that succeeds', () => {
   test('ends the same in every order of its events', async () => {
-    const all = [started, progressed(2, 10), executing, images, progressed(5, 60), completed];
-    for (const order of permutations(all)) {
+    const [early, late] = [progressed(2, 10), progressed(5, 60)];
+    // All six at once are three times as many orders, and no two of them meet that do not meet here.
+    const sets = [
+      [started, early, images, late, completed],
+      [started, early, executing, images, completed],
+      [early, executing, late, completed],
+    ];
+    for (const order of sets.flatMap(permutations)) {
       const world = await start();
       for (const each of order) await world.deliver(each);
       await expectCompleted(world);

@@ -143,6 +143,6 @@ test('ends once, whatever becomes of its events', async () => {
       const posted = world.comfyUi.posted.map(({ attempt }) => attempt);
       expect(posted).toEqual(posted.map((_, index) => index + 1));
     }),
-    { numRuns: 150 },
+    { numRuns: 50 },
   );
 });

@@ -49,13 +49,15 @@ test.each<[string, RequestListener, string]>([
   ],
   [
     'half an answer',
-    (_, response) => response.writeHead(200, { 'content-length': '100' }).end('{}'),
+    // The server hangs up, since one that keeps the connection is waited for until it does.
+    (_, response) =>
+      response.writeHead(200, { 'content-length': '100' }).write('{}', () => response.destroy()),
     'unreachable',
   ],
   [
     'a gzip bomb',
     (_, response) =>
-      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(80 * 1024 * 1024))),
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(65 * 1024 * 1024))),
     'invalid',
   ],
 ])('%s is a failed poll, not an error', async (_name, listener, failure) => {

@@ -157,7 +157,7 @@ describe('progress', () => {
       fc.property(expectations, gaps, (expected, pauses) => {
         expectSound(progressOf(expected, frames, pauses));
       }),
-      { numRuns: 150 },
+      { numRuns: 50 },
     );
   });
 

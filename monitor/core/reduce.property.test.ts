@@ -250,7 +250,7 @@ describe('hostile frames', () => {
         expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
         expect(JSON.stringify(events)).not.toContain('someone-elses');
       }),
-      { numRuns: 150 },
+      { numRuns: 75 },
     );
   });
 });

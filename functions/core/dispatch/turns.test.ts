@@ -41,7 +41,7 @@ test('whatever is submitted while somebody decides is dispatched without a sweep
       expect(world.table.allJobs().map(({ status }) => status)).toEqual(Array(jobs).fill('assigned'));
       expect(world.comfyUi.posted).toHaveLength(jobs);
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });
 

@@ -152,7 +152,7 @@ describe('whatever the table holds', () => {
         expect(launches).toBeLessThanOrEqual(config.maxLaunchesPerPass);
         if (launches > 0) expect(alive + launches).toBeLessThanOrEqual(config.max);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
@@ -177,7 +177,7 @@ describe('whatever the table holds', () => {
         for (const day of [today, today + 24 * 60 * MINUTE])
           expect(costOfDay(commitments, day)).toBeLessThanOrEqual(config.budgetUsdPerDay + 1e-5);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
@@ -206,7 +206,7 @@ describe('whatever the table holds', () => {
           if (instance.condition !== 'ending') expect(worker?.held ?? []).toEqual([]);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
@@ -226,7 +226,7 @@ describe('whatever the table holds', () => {
         expect(of('drain').filter((workerId) => of('terminate').includes(workerId))).toEqual([]);
         expect(new Set(of('drain')).size).toBe(of('drain').length);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
