@@ -4,6 +4,7 @@
  */
 import './browser/access.ts';
 import './browser/create.ts';
+import './browser/form.ts';
 import './browser/outputs.ts';
 import './browser/policy.ts';
 import './browser/recovery.ts';

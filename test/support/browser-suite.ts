@@ -177,3 +177,9 @@ export const chosen = async (page: Page, text: string): Promise<void> => {
   };
   await waitUntil(isChosen, { what: `“${text}” in the form`, timeoutMs: WAIT_MS });
 };
+
+/** Changes what the page submits on its way, to what no form field can say. */
+export const editSubmission = (page: Page, edit: (body: string) => string): Promise<unknown> =>
+  page.route('**/api/v1/tasks', (route) =>
+    route.continue({ postData: edit(route.request().postData() ?? '') }),
+  );
