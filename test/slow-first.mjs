@@ -5,10 +5,14 @@ import TestSequencer from '@jest/test-sequencer';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
-/** Those of the page take longest, then the other ones of the whole stack, then all the rest. */
+/** Those that take longest, the longest first. */
+const LONGEST = ['browser', 'fleet', 'comfyui-url', 'task-control', 'chaos', 'start'];
+
+/** After them come the other ones of the whole stack, then all the rest. */
 const rankOf = (file) => {
-  if (!file.startsWith(HERE)) return 2;
-  return path.basename(file).startsWith('browser') ? 0 : 1;
+  if (!file.startsWith(HERE)) return LONGEST.length + 1;
+  const place = LONGEST.indexOf(path.basename(file, '.test.ts'));
+  return place < 0 ? LONGEST.length : place;
 };
 
 /**

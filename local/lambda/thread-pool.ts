@@ -156,13 +156,16 @@ export class ThreadPool<T extends PooledThread> {
   #load(definition: FunctionDefinition, since: number): T {
     const thread = this.#start(definition);
     this.#loads += 1;
-    void thread.loaded.then(() => {
-      this.#loads -= 1;
-      const tookTwice = 2 * (performance.now() - since);
-      this.#patienceMs = Math.min(Math.max(tookTwice, PATIENCE_MS), MOST_PATIENCE_MS);
-      this.#serve();
-    });
+    void this.#afterLoading(thread, since);
     return thread;
+  }
+
+  async #afterLoading({ loaded }: T, since: number): Promise<void> {
+    await loaded;
+    this.#loads -= 1;
+    const tookTwice = 2 * (performance.now() - since);
+    this.#patienceMs = Math.min(Math.max(tookTwice, PATIENCE_MS), MOST_PATIENCE_MS);
+    this.#serve();
   }
 
   /** Ends the thread that idles longest, if it has been idle since `idleSince` or before. */
