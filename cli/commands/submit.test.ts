@@ -87,7 +87,7 @@ describe('the body of a submission', () => {
   });
 
   test('a workflow of more than 4 MB compressed is uploaded first, byte by byte', async () => {
-    const noise = randomBytes(5_000_000).toString('base64');
+    const noise = randomBytes(4_300_000).toString('base64');
     const workflow = WORKFLOW.replace('"a \\u202efox"', JSON.stringify(noise));
     const { code } = await submit(await file(workflow), '--set', 'seed=5');
     expect(code).toBe(0);

@@ -73,8 +73,8 @@ export interface SimulatedComfyUi {
   release(): void;
   /** Cuts all sockets (1006); clients may come back at once. */
   loseSocket(): void;
-  /** As GET /history, as plain objects: digits of numbers beyond 2^53 are lost. */
-  history(): Record<string, unknown>;
+  /** As GET /history, or of one prompt alone, as plain objects: digits of numbers beyond 2^53 are lost. */
+  history(promptId?: string): Record<string, unknown>;
   /** As GET /queue, in the same way. */
   queue(): QueueSnapshot;
   /** Ends everything; nothing stays open. */
@@ -245,7 +245,7 @@ function handleOf(lifecycle: Lifecycle, base: string): SimulatedComfyUi {
     hold: (afterSteps) => lifecycle.hold.set(afterSteps),
     release: () => lifecycle.hold.release(),
     loseSocket: () => lifecycle.pod.hub.dropAll(),
-    history: () => toPlain(lifecycle.pod.queue.history()) as Record<string, unknown>,
+    history: (promptId) => toPlain(lifecycle.pod.queue.history(promptId)) as Record<string, unknown>,
     queue: () => toPlain(lifecycle.pod.queue.snapshot()) as QueueSnapshot,
     close: async () => {
       await lifecycle.close();

@@ -56,8 +56,8 @@ export interface HistoryView {
 }
 
 export async function finished(pod: SimulatedComfyUi, id: string): Promise<HistoryView> {
-  await until(() => id in pod.history(), `prompt ${id} to end`);
-  return pod.history()[id] as HistoryView;
+  await until(() => id in pod.history(id), `prompt ${id} to end`);
+  return pod.history(id)[id] as HistoryView;
 }
 
 export function sampling(seed: number, steps = 4, size = 64): Record<string, unknown> {
