@@ -579,7 +579,7 @@ describe('a body', () => {
     ['empty', '', {}, 400],
     ['no gzip', '{}', { 'content-encoding': 'gzip' }, 400],
     ['too large', `{"pad":"${'x'.repeat(4 * 1024 * 1024)}"}`, {}, 413],
-    ['a gzip bomb', gzipSync(Buffer.alloc(64 * 1024 * 1024)), { 'content-encoding': 'gzip' }, 413],
+    ['a gzip bomb', gzipSync(Buffer.alloc(16 * 1024 * 1024)), { 'content-encoding': 'gzip' }, 413],
   ])('that is %s is refused in one line and stored nowhere', async (_what, body, headers, status) => {
     const world = setUp();
     const answer = await world.post(body, { headers });

@@ -100,9 +100,9 @@ describe.each(KINDS)('workers %s', (kind) => {
   });
 
   describe('slots', () => {
-    test.each([1, 2, 5])('of fifty claims at once on a depth of %d just as many win', async (depth) => {
+    test.each([1, 2, 5])('of twenty claims at once on a depth of %d just as many win', async (depth) => {
       const { workers, workerId, claim, held, status } = await worker();
-      const jobs = Array.from({ length: 50 }, (_, index) => `job-${index}`);
+      const jobs = Array.from({ length: 20 }, (_, index) => `job-${index}`);
       const wins = await Promise.all(jobs.map((jobId) => claim(jobId, depth)));
       expect(wins.filter(Boolean)).toHaveLength(depth);
       const winners = jobs.filter((_, index) => wins[index]);

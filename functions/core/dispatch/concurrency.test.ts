@@ -74,7 +74,7 @@ test('dispatchers, sweeps and answers that fail, interleaved: every job ends onc
       expect(world.table.allShares().flatMap(({ active }) => active)).toEqual([]);
       expect(world.table.allWorkers().every((worker) => statusOf(worker) === 'idle')).toBe(true);
     }),
-    { numRuns: 15 },
+    { numRuns: 8 },
   );
 });
 
