@@ -94,9 +94,11 @@ export const apiCaller = (apiUrl: string, key?: string): ApiCaller => {
       last = await task(id);
       return is(last) && last;
     };
-    return waitUntil(matches, { what: `task ${id}`, timeoutMs, pollMs: 60 }).catch((error: unknown) => {
-      throw new Error(`${String(error)}; it is ${last?.status}, ${last?.error}`);
-    });
+    return waitUntil(matches, { what: `task ${id}`, timeoutMs, pollMs: 60, mostPollMs: 800 }).catch(
+      (error: unknown) => {
+        throw new Error(`${String(error)}; it is ${last?.status}, ${last?.error}`);
+      },
+    );
   };
   return {
     call,

@@ -67,7 +67,7 @@ const taskClient = (apiUrl: string): TaskClient => {
           const task = await get(id);
           return ['completed', 'failed', 'cancelled'].includes(task.status) && task;
         },
-        { what: `the end of task ${id}`, timeoutMs, pollMs: 60 },
+        { what: `the end of task ${id}`, timeoutMs, pollMs: 60, mostPollMs: 800 },
       ),
   };
 };
