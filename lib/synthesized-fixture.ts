@@ -28,7 +28,8 @@ interface CfnResource {
   readonly Properties?: Properties;
 }
 
-const withFolder = <T>(use: (folder: string) => T): T => {
+/** An empty folder, which goes with the end of `use`. */
+export const withFolder = <T>(use: (folder: string) => T): T => {
   const folder = mkdtempSync(join(tmpdir(), 'pipeline-template-'));
   try {
     return use(folder);

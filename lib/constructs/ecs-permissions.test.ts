@@ -1,24 +1,26 @@
 import { describe, expect, test } from '@jest/globals';
 import { App, Stack } from 'aws-cdk-lib/core';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import { withFolder } from '../synthesized-fixture.ts';
 import { grantEcsEnd, grantEcsLaunch } from './ecs-permissions.ts';
 
 type Named = readonly Readonly<Record<string, unknown>>[];
 
-const statementsFor = (workerPools: Named, workerProviders: Named = [], grant = grantEcsLaunch) => {
-  const stack = new Stack(new App({ analyticsReporting: false }), 'Test', {
-    env: { account: '123456789012', region: 'eu-west-1' },
+const statementsFor = (workerPools: Named, workerProviders: Named = [], grant = grantEcsLaunch) =>
+  withFolder((outdir) => {
+    const stack = new Stack(new App({ outdir, analyticsReporting: false }), 'Test', {
+      env: { account: '123456789012', region: 'eu-west-1' },
+    });
+    const role = new iam.Role(stack, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
+    grant(role, { workerPools, workerProviders });
+    const template = stack.node.root.node
+      .findAll()
+      .flatMap((node) => (node instanceof iam.CfnPolicy ? [node] : []));
+    const [policy] = template;
+    const document =
+      policy === undefined ? undefined : (stack.resolve(policy.policyDocument) as { Statement: unknown });
+    return document?.Statement;
   });
-  const role = new iam.Role(stack, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
-  grant(role, { workerPools, workerProviders });
-  const template = stack.node.root.node
-    .findAll()
-    .flatMap((node) => (node instanceof iam.CfnPolicy ? [node] : []));
-  const [policy] = template;
-  const document =
-    policy === undefined ? undefined : (stack.resolve(policy.policyDocument) as { Statement: unknown });
-  return document?.Statement;
-};
 
 const ecs = {
   name: 'gpu',
