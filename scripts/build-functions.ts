@@ -4,7 +4,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { build, type BuildOptions as EsbuildOptions } from 'esbuild';
 
 const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 /** Where the CDK app looks for `<name>/index.mjs`. */
@@ -39,8 +39,21 @@ export interface BuiltFunction {
 }
 
 /** Bundled CommonJS packages ask for Node's own modules with `require`, which an ES module lacks. */
-export const REQUIRE_FOR_COMMON_JS =
+const requireForCommonJs =
   "import{createRequire as createRequire$}from'node:module';const require=createRequire$(import.meta.url);";
+
+/** Each entry point as one ES module that Node runs as it is. */
+export const nodeBundle = {
+  absWorkingDir: projectRoot,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  format: 'esm' as const,
+  platform: 'node' as const,
+  // The oldest Node that runs the bundles is the developer's, not the Lambda runtime's.
+  target: 'node20',
+  mainFields: ['module', 'main'],
+  banner: { js: requireForCommonJs },
+} satisfies EsbuildOptions;
 
 /**
  * Builds all functions; the same sources give the same bytes. Bundles of functions that are gone are removed.
@@ -56,20 +69,12 @@ export const buildFunctions = async (options: BuildOptions = {}): Promise<readon
       in: join(sourceRoot, name, 'handler.ts'),
       out: join(name, 'index'),
     })),
+    ...nodeBundle,
     outdir,
-    absWorkingDir: projectRoot,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    // The oldest Node that runs the bundles is the developer's, not the Lambda runtime's.
-    target: 'node20',
-    mainFields: ['module', 'main'],
     external: NEVER_ASKED_FOR_CREDENTIALS,
     minify: true,
     sourcemap: options.sourcemap ? 'linked' : false,
     legalComments: 'none',
-    banner: { js: REQUIRE_FOR_COMMON_JS },
     metafile: true,
     logLevel: 'silent',
   });

@@ -5,8 +5,9 @@
 import { copyFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { REQUIRE_FOR_COMMON_JS } from './build-functions.ts';
+import { nodeBundle } from './build-functions.ts';
 
 const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -18,24 +19,28 @@ const buildWorkers = async (outdir: string): Promise<void> => {
       // The monitor looks for its thread beside itself.
       'picture-thread': 'monitor/adapters/picture-thread.mjs',
     },
+    ...nodeBundle,
     outdir,
-    absWorkingDir: projectRoot,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    mainFields: ['module', 'main'],
-    banner: { js: REQUIRE_FOR_COMMON_JS },
     logLevel: 'error',
   });
   // The pod reads its node catalogue from beside itself.
   await copyFile(join(projectRoot, 'demo/comfyui/object-info.json'), join(outdir, 'object-info.json'));
 };
 
-const [outdir] = process.argv.slice(2);
-if (outdir === undefined) {
-  console.error('Usage: npx tsx scripts/build-workers.ts FOLDER');
+const help = `Usage: npx tsx scripts/build-workers.ts FOLDER
+
+Bundles the simulated ComfyUI and the monitor into FOLDER/pod.mjs and FOLDER/monitor.mjs.`;
+
+const {
+  values,
+  positionals: [outdir],
+} = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean', short: 'h', default: false } },
+});
+if (values.help) console.log(help);
+else if (outdir === undefined) {
+  console.error(help);
   process.exitCode = 2;
 } else {
   await buildWorkers(resolve(outdir));

@@ -1,13 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { build } from 'esbuild';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, jest, test } from '@jest/globals';
 import { WebSocket } from 'ws';
+import { testPrograms } from '../../test/support/assembly.ts';
 import { until } from './test-support/recording-player.ts';
 
 // Generous: it is only waited out by a test that fails.
@@ -17,29 +16,12 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 const main = path.join(root, 'demo/comfyui/main.ts');
 
-/** Beside the packages that it imports. */
-const cache = path.join(root, 'node_modules/.cache');
-let folder: string;
 let bundle: string;
 
 // tsx takes longer to begin than all else in here: one test goes by it, and the others by what it would run.
 beforeAll(async () => {
-  await mkdir(cache, { recursive: true });
-  folder = await mkdtemp(path.join(cache, 'pod-'));
-  bundle = path.join(folder, 'main.mjs');
-  await build({
-    entryPoints: [main],
-    outfile: bundle,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    // Files are looked for beside the source.
-    define: { 'import.meta.url': JSON.stringify(pathToFileURL(main).href) },
-    logLevel: 'error',
-  });
+  ({ pod: bundle } = await testPrograms());
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 const run = (command: readonly string[]): ChildProcess =>
   spawn(process.execPath, command, { cwd: root, stdio: ['pipe', 'pipe', 'pipe'] });
