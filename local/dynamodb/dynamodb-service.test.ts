@@ -219,3 +219,23 @@ test('a request that breaks off in its body does no harm', async () => {
     (await client.send(new GetItemCommand({ TableName: 'jobs', Key: { id: { S: 'a' } } }))).Item,
   ).toBeDefined();
 });
+
+test('an operation whose caller is gone ends before its store is closed', async () => {
+  const running = await start();
+  const { service, client, server } = running;
+  await provide(service, jobs);
+  // Each caller hangs up as soon as its request is in the store's hands.
+  server.on('request', (request, response) => {
+    request.once('end', () => setImmediate(() => response.destroy()));
+  });
+  const puts = Promise.allSettled(
+    Array.from({ length: 50 }, (_, index) =>
+      client.send(new PutItemCommand({ TableName: 'jobs', Item: { id: { S: `job-${index}` } } })),
+    ),
+  );
+  await once(server, 'request');
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await running.stop();
+  const outcomes = await puts;
+  expect(outcomes.some(({ status }) => status === 'rejected')).toBe(true);
+});

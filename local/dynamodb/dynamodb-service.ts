@@ -54,11 +54,12 @@ export class DynamoDbService implements AwsService {
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request).catch(() => undefined);
-    if (!body || this.#closed) {
+    const server = body && !this.#closed ? await this.#start() : undefined;
+    // It may have been closed while it started.
+    if (!body || !server || this.#closed) {
       response.destroy();
       return;
     }
-    const server = await this.#start();
     const answered = finished(response).catch(() => untilEnded(response));
     server.emit('request', bufferedRequest(request, body), response);
     await this.#track(answered);
